@@ -1,0 +1,105 @@
+namespace Berth.Abstractions;
+
+/// <summary>The state of a handler.</summary>
+public sealed record HandlerCheck
+{
+    /// <summary>Whether pods can be started.</summary>
+    public required bool Ready { get; init; }
+
+    /// <summary>If not ready: what is missing on this machine and what would help, in one line.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>The runtime's own version, one line.</summary>
+    public string? RuntimeVersion { get; init; }
+
+    /// <summary>The highest version of the OCI runtime spec that its config.json may name.</summary>
+    public string OciVersion { get; init; } = "1.0.2";
+
+    /// <summary>What the handler can do on this machine.</summary>
+    public HandlerFeatures Features { get; init; } = new();
+}
+
+/// <summary>Abilities, as data. The gateway refuses early what a handler does not have.</summary>
+public sealed record HandlerFeatures
+{
+    /// <summary>Who makes the pod's network namespace.</summary>
+    public NetworkNamespaceOwner NetworkNamespace { get; init; }
+
+    /// <summary>The forms of root file system that the handler takes, best first.</summary>
+    public IReadOnlyList<RootfsForm> RootfsForms { get; init; } = [RootfsForm.Mounted];
+
+    /// <summary>Where usage figures come from.</summary>
+    public StatsSource Stats { get; init; }
+
+    /// <summary>Pods may use the host's network, PID or IPC namespace.</summary>
+    public bool HostNamespaces { get; init; }
+
+    /// <summary>Containers of a pod may share one PID namespace.</summary>
+    public bool SharedPidNamespace { get; init; }
+
+    /// <summary>Containers may be privileged.</summary>
+    public bool Privileged { get; init; }
+
+    /// <summary>User namespaces per pod.</summary>
+    public bool UserNamespaces { get; init; }
+
+    /// <summary>Recursive read-only mounts.</summary>
+    public bool RecursiveReadOnlyMounts { get; init; }
+
+    /// <summary>Devices of the host in containers.</summary>
+    public bool Devices { get; init; }
+
+    /// <summary>Seccomp profiles are applied.</summary>
+    public bool Seccomp { get; init; }
+
+    /// <summary>An exec may have a terminal.</summary>
+    public bool ExecTerminal { get; init; }
+
+    /// <summary><see cref="IContainer.CheckpointAsync"/>.</summary>
+    public bool Checkpoint { get; init; }
+
+    /// <summary><see cref="ISandbox.OpenPortAsync"/>.</summary>
+    public bool OpensPorts { get; init; }
+
+    /// <summary><see cref="IRuntimeHandler.PrepareImageAsync"/>.</summary>
+    public bool OwnsImageStore { get; init; }
+}
+
+/// <summary>Who makes the pod's network namespace.</summary>
+public enum NetworkNamespaceOwner
+{
+    /// <summary>The gateway; the handler joins it.</summary>
+    Host,
+
+    /// <summary>The handler, in <see cref="IRuntimeHandler.PrepareSandboxAsync"/>.</summary>
+    Handler,
+}
+
+/// <summary>The form in which a handler takes a container's root file system.</summary>
+public enum RootfsForm
+{
+    /// <summary>A folder where the gateway has mounted it, writable.</summary>
+    Mounted,
+
+    /// <summary>The folders of the layers, lowest first, as overlayfs takes them.</summary>
+    Layers,
+
+    /// <summary>A read-only file system image (erofs or ext4) in one file.</summary>
+    Block,
+
+    /// <summary>An OCI image layout folder.</summary>
+    OciLayout,
+
+    /// <summary>None: the handler has it from <see cref="IRuntimeHandler.PrepareImageAsync"/>.</summary>
+    None,
+}
+
+/// <summary>Where usage figures come from.</summary>
+public enum StatsSource
+{
+    /// <summary>The gateway reads the container's cgroup.</summary>
+    Cgroup,
+
+    /// <summary>The gateway asks the handler.</summary>
+    Handler,
+}

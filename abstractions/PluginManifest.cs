@@ -1,0 +1,82 @@
+using System.Text.Json;
+
+namespace Berth.Abstractions;
+
+/// <summary>The content of a plugin's <c>plugin.json</c>.</summary>
+public sealed record PluginManifest
+{
+    /// <summary>Lower-case letters, digits and dashes, at most 63; handlers in plugins.json name it.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The plugin's own version, <c>major.minor.patch</c>.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>The contract versions that it works with.</summary>
+    public required ContractRange Contract { get; init; }
+
+    /// <summary>The assembly's file name within the folder.</summary>
+    public required string Assembly { get; init; }
+
+    /// <summary>One line for people.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>Where the plugin runs.</summary>
+    public PluginIsolation Isolation { get; init; } = PluginIsolation.InProcess;
+
+    /// <summary>The handlers that exist as soon as the folder is there, by name.</summary>
+    public IReadOnlyDictionary<string, ManifestHandler> Handlers { get; init; } = new Dictionary<string, ManifestHandler>();
+
+    /// <summary>The versions of <see cref="StateRecord"/> that it can read.</summary>
+    public IReadOnlyList<int> StateVersions { get; init; } = [];
+
+    /// <summary>The forms of root file system that it takes, best first.</summary>
+    public IReadOnlyList<RootfsForm> RootfsForms { get; init; } = [RootfsForm.Mounted];
+
+    /// <summary>Abilities, before any look at the machine; <see cref="HandlerCheck.Features"/> has the last word.</summary>
+    public IReadOnlyList<string> Features { get; init; } = [];
+}
+
+/// <summary>A handler that a manifest offers.</summary>
+public sealed record ManifestHandler
+{
+    /// <summary>Default options; plugins.json overrides single keys.</summary>
+    public JsonElement? Options { get; init; }
+
+    /// <summary>What a pod costs beyond its containers.</summary>
+    public PodOverhead? Overhead { get; init; }
+}
+
+/// <summary>What a pod costs beyond its containers.</summary>
+public sealed record PodOverhead
+{
+    /// <summary>Thousandths of a processor.</summary>
+    public long CpuMillis { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long MemoryBytes { get; init; }
+}
+
+/// <summary>A closed range of contract versions, each <c>major.minor</c>.</summary>
+/// <param name="Min">The lowest.</param>
+/// <param name="Max">The highest; only the major part counts, as minor versions only add.</param>
+public sealed record ContractRange(string Min, string Max);
+
+/// <summary>Where a plugin runs.</summary>
+public enum PluginIsolation
+{
+    /// <summary>In the gateway's process, in a load context of its own.</summary>
+    InProcess,
+
+    /// <summary>In a process of its own.</summary>
+    Process,
+}
+
+/// <summary>The contract's version.</summary>
+public static class ContractVersion
+{
+    /// <summary>Changes when a plugin would break.</summary>
+    public const int Major = 1;
+
+    /// <summary>Changes when something is added.</summary>
+    public const int Minor = 0;
+}

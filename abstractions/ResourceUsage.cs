@@ -1,0 +1,38 @@
+namespace Berth.Abstractions;
+
+/// <summary>Usage of a container or pod at one moment. Null: not known.</summary>
+public sealed record ResourceUsage
+{
+    /// <summary>When it was read.</summary>
+    public required DateTimeOffset Timestamp { get; init; }
+
+    /// <summary>Processor time since the start, in nanoseconds, over all processors.</summary>
+    public ulong? CpuNanoseconds { get; init; }
+
+    /// <summary>Memory in use, in bytes, page cache included.</summary>
+    public ulong? MemoryUsageBytes { get; init; }
+
+    /// <summary>Memory in use less what can be reclaimed at once (inactive file pages), in bytes.</summary>
+    public ulong? MemoryWorkingSetBytes { get; init; }
+
+    /// <summary>Anonymous memory, in bytes.</summary>
+    public ulong? MemoryRssBytes { get; init; }
+
+    /// <summary>The limit less the working set, in bytes; null without a limit.</summary>
+    public ulong? MemoryAvailableBytes { get; init; }
+
+    /// <summary>Page faults since the start.</summary>
+    public ulong? PageFaults { get; init; }
+
+    /// <summary>Page faults that needed input, since the start.</summary>
+    public ulong? MajorPageFaults { get; init; }
+
+    /// <summary>Swap in use, in bytes.</summary>
+    public ulong? SwapUsageBytes { get; init; }
+
+    /// <summary>Swap left within the limit, in bytes.</summary>
+    public ulong? SwapAvailableBytes { get; init; }
+
+    /// <summary>Processes.</summary>
+    public ulong? ProcessCount { get; init; }
+}

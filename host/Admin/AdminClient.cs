@@ -1,0 +1,88 @@
+using System.Net.Sockets;
+using Berth.Admin.Protos;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Berth.Admin;
+
+/// <summary>Talks to a live gateway over its socket. Every failure is an <see cref="AdminException"/> with one clear line.</summary>
+public sealed class AdminClient : IDisposable
+{
+    private const string Scheme = "unix://";
+
+    private readonly string _path;
+    private readonly GrpcChannel _channel;
+    private readonly Protos.Admin.AdminClient _api;
+
+    /// <param name="socket">A path, with or without <c>unix://</c>.</param>
+    public AdminClient(string socket)
+    {
+        _path = socket.StartsWith(Scheme, StringComparison.Ordinal) ? socket[Scheme.Length..] : socket;
+        // The address only names the protocol: the handler connects to the socket whatever it says.
+        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Handler(_path), DisposeHttpClient = true });
+        _api = new(_channel);
+    }
+
+    public Task<ListPodsResponse> ListPodsAsync(CancellationToken cancellationToken) =>
+        CallAsync(_api.ListPodsAsync(new(), cancellationToken: cancellationToken));
+
+    public Task<ListHandlersResponse> ListHandlersAsync(CancellationToken cancellationToken) =>
+        CallAsync(_api.ListHandlersAsync(new(), cancellationToken: cancellationToken));
+
+    public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) =>
+        CallAsync(_api.ExplainAsync(request, cancellationToken: cancellationToken));
+
+    public Task<DoctorResponse> DoctorAsync(CancellationToken cancellationToken) =>
+        CallAsync(_api.DoctorAsync(new(), cancellationToken: cancellationToken));
+
+    public Task<ImportImageResponse> ImportImageAsync(ImportImageRequest request, CancellationToken cancellationToken) =>
+        CallAsync(_api.ImportImageAsync(request, cancellationToken: cancellationToken));
+
+    public void Dispose() => _channel.Dispose();
+
+    private static SocketsHttpHandler Handler(string path) => new()
+    {
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
+
+    private async Task<T> CallAsync<T>(AsyncUnaryCall<T> call)
+    {
+        try
+        {
+            using (call)
+            {
+                return await call;
+            }
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && e.Status.DebugException is { } cause)
+        {
+            var reason = (cause.GetBaseException() as SocketException)?.SocketErrorCode switch
+            {
+                SocketError.AccessDenied => "this user may not use it; try sudo",
+                _ when !File.Exists(_path) => "there is no such socket; is `berth serve` running, and is this its --listen?",
+                _ => "nobody listens there; is `berth serve` running?",
+            };
+            throw new AdminException($"cannot reach the gateway at {_path}: {reason}", e);
+        }
+        catch (RpcException e)
+        {
+            throw new AdminException(e.StatusCode == StatusCode.Cancelled ? "cancelled" : e.Status.Detail, e);
+        }
+    }
+}
+
+/// <summary>The gateway cannot be reached, or refuses.</summary>
+public sealed class AdminException(string message, Exception innerException) : Exception(message, innerException);

@@ -1,0 +1,93 @@
+using Berth.Abstractions;
+using Berth.Admin.Protos;
+using Berth.Containers;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth.Admin;
+
+/// <summary>From the gateway's records to the messages of admin.proto.</summary>
+internal static class AdminMapping
+{
+    public static PodRow ToRow(Sandbox sandbox, IEnumerable<Container> containers) => new()
+    {
+        Id = sandbox.Id,
+        Namespace = sandbox.Spec.Namespace,
+        Name = sandbox.Spec.Name,
+        Attempt = sandbox.Spec.Attempt,
+        State = sandbox.Phase.ToString(),
+        Handler = sandbox.Handler,
+        Reason = sandbox.HandlerReason,
+        Ips = { sandbox.Ips },
+        CreatedAt = (sandbox.CreatedAt - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick,
+        Containers = { containers.OrderBy(static c => c.CreatedAt).Select(ToRow) },
+        Owed = sandbox.Owed ?? "",
+    };
+
+    public static HandlerRow ToRow(HandlerEntry handler, bool isDefault) => new()
+    {
+        Name = handler.Name,
+        Plugin = handler.Plugin,
+        Ready = handler.Ready,
+        Reason = handler.Reason,
+        RuntimeVersion = handler.Handler?.Health.Check.RuntimeVersion ?? "",
+        IsDefault = isDefault,
+        Features = { handler.Handler is { } created ? Features(created.Health.Features) : [] },
+    };
+
+    public static PluginRow ToRow(PluginEntry plugin) => new()
+    {
+        Id = plugin.Id,
+        Version = plugin.Version,
+        Folder = plugin.Folder,
+        State = plugin.State.ToString(),
+        Reason = plugin.Reason,
+    };
+
+    public static ExplainResponse ToResponse(SelectionDecision decision) => new()
+    {
+        Handler = decision.Handler,
+        Reason = decision.Reason,
+        Denied = decision.Denied,
+        Steps = { decision.Steps.Select(static s => new ExplainStep { Rule = s.Rule, Matched = s.Matched, Detail = s.Detail }) },
+    };
+
+    public static Finding ToFinding(DoctorFinding finding) => new()
+    {
+        Severity = finding.Severity switch
+        {
+            DoctorSeverity.Ok => "ok",
+            DoctorSeverity.Warning => "warning",
+            _ => "error",
+        },
+        Subject = finding.Subject,
+        Message = finding.Message,
+        Remedy = finding.Remedy,
+    };
+
+    private static ContainerRow ToRow(Container container) => new()
+    {
+        Id = container.Id,
+        Name = container.Spec.Name,
+        State = container.Phase.ToString(),
+        Image = container.Spec.UserSpecifiedImage.Length > 0 ? container.Spec.UserSpecifiedImage : container.Spec.Image,
+        Pid = container.Pid,
+    };
+
+    private static IEnumerable<string> Features(HandlerFeatures features) =>
+        new (string Name, bool Has)[]
+        {
+            ("own network namespace", features.NetworkNamespace == NetworkNamespaceOwner.Handler),
+            ("own stats", features.Stats == StatsSource.Handler),
+            ("host namespaces", features.HostNamespaces),
+            ("shared PID namespace", features.SharedPidNamespace),
+            ("privileged", features.Privileged),
+            ("user namespaces", features.UserNamespaces),
+            ("recursive read-only mounts", features.RecursiveReadOnlyMounts),
+            ("devices", features.Devices),
+            ("seccomp", features.Seccomp),
+            ("checkpoint", features.Checkpoint),
+            ("opens ports", features.OpensPorts),
+            ("own image store", features.OwnsImageStore),
+        }.Where(static f => f.Has).Select(static f => f.Name);
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using Berth.Abstractions;
+using Berth.Admin.Protos;
+using Berth.Configuration;
+using Berth.Containers;
+using Berth.Plugins;
+using Berth.Sandboxes;
+using Grpc.Core;
+
+namespace Berth.Admin;
+
+/// <summary>Imports an OCI layout or a `docker save` archive of this machine; answers with the images' ids and names.</summary>
+public delegate Task<IReadOnlyList<(string Id, IReadOnlyList<string> Names)>> ImageImport(string path, string? name, CancellationToken cancellationToken);
+
+/// <summary>What the command line asks a live gateway. It reads from memory; only an import changes anything.</summary>
+public sealed class AdminService(
+    HandlerTable handlers, BerthOptions options, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import)
+    : Protos.Admin.AdminBase
+{
+    private const int LongestManifest = 1 << 20;
+
+    public override Task<ListPodsResponse> ListPods(ListPodsRequest request, ServerCallContext context)
+    {
+        var bySandbox = containers.List().ToLookup(static c => c.SandboxId);
+        return Task.FromResult(new ListPodsResponse
+        {
+            Pods = { sandboxes.List().OrderBy(static s => s.CreatedAt).Select(s => AdminMapping.ToRow(s, bySandbox[s.Id])) },
+        });
+    }
+
+    public override Task<ListHandlersResponse> ListHandlers(ListHandlersRequest request, ServerCallContext context)
+    {
+        var snapshot = handlers.Current;
+        return Task.FromResult(new ListHandlersResponse
+        {
+            Handlers =
+            {
+                snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal)
+                    .Select(h => AdminMapping.ToRow(h, isDefault: h.Name == options.Selection.Default)),
+            },
+            Plugins = { snapshot.Plugins.Select(AdminMapping.ToRow) },
+        });
+    }
+
+    public override Task<ExplainResponse> Explain(ExplainRequest request, ServerCallContext context)
+    {
+        var facts = PodManifest.ToFacts(Parse(request.PodJson), request.RuntimeHandler);
+        return Task.FromResult(AdminMapping.ToResponse(HandlerSelector.Select(facts, options.Selection, handlers.Current.KnownHandlers)));
+    }
+
+    public override async Task<DoctorResponse> Doctor(DoctorRequest request, ServerCallContext context) =>
+        new() { Findings = { (await doctor.ExamineAsync(context.CancellationToken)).Select(AdminMapping.ToFinding) } };
+
+    public override async Task<ImportImageResponse> ImportImage(ImportImageRequest request, ServerCallContext context)
+    {
+        if (!Path.IsPathFullyQualified(request.Path))
+        {
+            throw RuntimeException.InvalidArgument($"the path '{request.Path}' is not absolute; the gateway has a working directory of its own");
+        }
+
+        var images = await import(request.Path, request.Name.Length == 0 ? null : request.Name, context.CancellationToken);
+        return new() { Images = { images.Select(static i => new ImportedImage { Id = i.Id, Names = { i.Names } }) } };
+    }
+
+    private static JsonElement Parse(string json)
+    {
+        if (json.Length > LongestManifest)
+        {
+            throw RuntimeException.InvalidArgument($"the manifest has {json.Length} characters, more than {LongestManifest}");
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(json);
+        }
+        catch (JsonException e)
+        {
+            throw new RuntimeException(RuntimeErrorCode.InvalidArgument, $"the manifest is not JSON: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Berth.Admin;
+
+/// <summary>A pod's limits as the kubelet sums them up: the containers together, or the largest init container.</summary>
+internal static class PodSize
+{
+    // Suffixes of a Kubernetes quantity, see the API reference's resource.Quantity.
+    private static readonly Dictionary<string, decimal> Factors = new(StringComparer.Ordinal)
+    {
+        ["m"] = 0.001m,
+        [""] = 1,
+        ["k"] = 1e3m,
+        ["M"] = 1e6m,
+        ["G"] = 1e9m,
+        ["T"] = 1e12m,
+        ["P"] = 1e15m,
+        ["E"] = 1e18m,
+        ["Ki"] = 1L << 10,
+        ["Mi"] = 1L << 20,
+        ["Gi"] = 1L << 30,
+        ["Ti"] = 1L << 40,
+        ["Pi"] = 1L << 50,
+        ["Ei"] = 1L << 60,
+    };
+
+    public static (long MemoryBytes, long CpuMillis) Of(JsonElement spec) =>
+        (Sum(spec, "memory", 1), Sum(spec, "cpu", 1000));
+
+    public static IEnumerable<JsonElement> Containers(JsonElement spec, string name) => PodManifest.Member(spec, name) switch
+    {
+        null => [],
+        { ValueKind: JsonValueKind.Array } list => list.EnumerateArray(),
+        _ => throw RuntimeException.InvalidArgument($"{name} is not a list"),
+    };
+
+    private static long Sum(JsonElement spec, string resource, decimal unit)
+    {
+        var together = Containers(spec, "containers").Sum(c => Limit(c, resource));
+        var largestInit = Containers(spec, "initContainers").Select(c => Limit(c, resource)).DefaultIfEmpty().Max();
+        return (long)Math.Min(Math.Ceiling(Math.Max(together, largestInit) * unit), long.MaxValue);
+    }
+
+    private static decimal Limit(JsonElement container, string resource)
+    {
+        var limit = PodManifest.Member(PodManifest.Member(PodManifest.Member(container, "resources"), "limits"), resource);
+        return limit is { } value ? Parse(value.ToString()) : 0;
+    }
+
+    internal static decimal Parse(string quantity)
+    {
+        var number = quantity.TrimEnd([.. "mkKMGTPEi"]);
+        return Factors.TryGetValue(quantity[number.Length..], out var factor)
+            && decimal.TryParse(number, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            && value >= 0
+            ? value > long.MaxValue / factor ? long.MaxValue : value * factor
+            : throw RuntimeException.InvalidArgument($"'{quantity}' is not a quantity like 500m or 128Mi");
+    }
+}

@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json;
+using Berth.Admin;
+using Berth.Admin.Protos;
+using Berth.Plugins;
+
+namespace Berth.Cli;
+
+internal static class ExplainCommand
+{
+    public static Command Create()
+    {
+        var file = new Option<string>("--file", "-f") { Description = "A manifest of a Pod or a workload, YAML or JSON; - is standard input", HelpName = "pod.yaml", Required = true };
+        var runtimeClass = new Option<string>("--runtime-class")
+        {
+            Description = "The handler that the pod's RuntimeClass names; without it, the class's own name",
+            HelpName = "HANDLER",
+            DefaultValueFactory = static _ => "",
+        };
+        var config = CliOptions.Config("Asks this configuration instead of the live gateway");
+        var socket = CliOptions.Socket();
+        var json = CliOptions.Json();
+        var command = new CliCommand(
+            "explain",
+            "Says which handler a pod would get, and every rule that was looked at.",
+            "berth explain -f pod.yaml",
+            "berth explain -f pod.yaml --runtime-class crun",
+            "berth explain -f pod.yaml --config plugins.json")
+        { file, runtimeClass, config, socket, json };
+
+        command.Do(async (result, cancellationToken) =>
+        {
+            var pod = await PodYaml.ReadAsync(result.GetValue(file)!, cancellationToken);
+            var handler = result.GetValue(runtimeClass)!;
+            var answer = result.GetValue(config) is { } path
+                ? Offline(pod, handler, path)
+                : await AskAsync(result.GetValue(socket)!, pod, handler, cancellationToken);
+            Show(result, answer, result.GetValue(json));
+            return answer.Denied ? CliAction.Failure : CliAction.Success;
+        });
+        return command;
+    }
+
+    private static ExplainResponse Offline(JsonElement pod, string handler, string path)
+    {
+        var options = CliConfiguration.Load(path, new Dictionary<string, string>());
+        var offered = PluginCatalog.OfferedHandlers(options.Plugins) ?? new HashSet<string>();
+        var known = offered.Concat(options.Handlers.Keys).Except(options.Handlers.Where(static h => h.Value.Disabled).Select(static h => h.Key)).ToHashSet();
+        return AdminMapping.ToResponse(HandlerSelector.Select(PodManifest.ToFacts(pod, handler), options.Selection, known));
+    }
+
+    private static async Task<ExplainResponse> AskAsync(string socket, JsonElement pod, string handler, CancellationToken cancellationToken)
+    {
+        using var client = new AdminClient(socket);
+        return await client.ExplainAsync(new() { PodJson = pod.GetRawText(), RuntimeHandler = handler }, cancellationToken);
+    }
+
+    private static void Show(ParseResult result, ExplainResponse answer, bool json)
+    {
+        if (json)
+        {
+            CliOutput.Json(result, answer);
+            return;
+        }
+
+        CliOutput.Line(result, answer.Denied ? answer.Reason : $"handler {answer.Handler}: {answer.Reason}");
+        CliOutput.Line(result, "");
+        CliOutput.Table(result, ["", "RULE", "DETAIL"], answer.Steps.Select(static s => new[] { s.Matched ? "=>" : "", s.Rule, s.Detail }));
+    }
+}

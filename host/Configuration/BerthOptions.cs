@@ -1,0 +1,157 @@
+using System.Text.Json;
+
+namespace Berth.Configuration;
+
+/// <summary>plugins.json, bound and validated. Paths are absolute here.</summary>
+public sealed record BerthOptions
+{
+    public GatewayOptions Gateway { get; init; } = new();
+
+    public PluginsOptions Plugins { get; init; } = new();
+
+    public IReadOnlyDictionary<string, HandlerOptions> Handlers { get; init; } = new Dictionary<string, HandlerOptions>();
+
+    public SelectionOptions Selection { get; init; } = new();
+
+    public ImagesOptions Images { get; init; } = new();
+
+    public NetworkOptions Network { get; init; } = new();
+
+    public SecurityOptions Security { get; init; } = new();
+
+    public StreamingOptions Streaming { get; init; } = new();
+
+    public MetricsOptions Metrics { get; init; } = new();
+}
+
+public sealed record GatewayOptions
+{
+    /// <summary><c>unix:///path</c>.</summary>
+    public string Listen { get; init; } = "unix:///run/berth/berth.sock";
+
+    /// <summary>What survives a reboot: images, writable layers, the database.</summary>
+    public string Root { get; init; } = "/var/lib/berth";
+
+    /// <summary>What a reboot clears: bundles, namespaces, sockets.</summary>
+    public string State { get; init; } = "/run/berth";
+
+    /// <summary><c>auto</c>, <c>cgroupfs</c> or <c>systemd</c>.</summary>
+    public string CgroupDriver { get; init; } = "auto";
+}
+
+public sealed record PluginsOptions
+{
+    /// <summary>Each subfolder with a plugin.json is a plugin.</summary>
+    public IReadOnlyList<string> Folders { get; init; } = ["/usr/lib/berth/plugins", "/var/lib/berth/plugins"];
+}
+
+public sealed record HandlerOptions
+{
+    /// <summary>The plugin's id; may be left out for a handler that a manifest offers.</summary>
+    public string? Plugin { get; init; }
+
+    public bool Disabled { get; init; }
+
+    /// <summary>Merged over the manifest's options.</summary>
+    public JsonElement? Options { get; init; }
+}
+
+public sealed record SelectionOptions
+{
+    public string Default { get; init; } = "runc";
+
+    public AnnotationOptions Annotations { get; init; } = new();
+
+    public IReadOnlyList<SelectionRule> Rules { get; init; } = [];
+}
+
+public sealed record AnnotationOptions
+{
+    public IReadOnlyList<string> Keys { get; init; } = ["berth.dev/runtime-handler"];
+
+    /// <summary>The handlers that an annotation may ask for; <c>*</c> is every one.</summary>
+    public IReadOnlyList<string> Handlers { get; init; } = [];
+
+    /// <summary>The pod namespaces whose annotations are believed; <c>*</c> is every one.</summary>
+    public IReadOnlyList<string> Namespaces { get; init; } = [];
+}
+
+public sealed record SelectionRule
+{
+    public string Name { get; init; } = "";
+
+    public RuleConditions When { get; init; } = new();
+
+    /// <summary>The handler.</summary>
+    public string? Use { get; init; }
+
+    /// <summary>Decides before the RuntimeClass and the annotation.</summary>
+    public bool Enforce { get; init; }
+
+    /// <summary>Refuses the pod; the text is the reason shown.</summary>
+    public string? Deny { get; init; }
+}
+
+/// <summary>All that is given must hold. Strings are globs: <c>*</c> is any run of characters, <c>?</c> one.</summary>
+public sealed record RuleConditions
+{
+    public IReadOnlyList<string> Namespaces { get; init; } = [];
+
+    public IReadOnlyList<string> Names { get; init; } = [];
+
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
+
+    public bool? HostNetwork { get; init; }
+
+    public bool? HostPid { get; init; }
+
+    public bool? HostIpc { get; init; }
+
+    public bool? Privileged { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long? MinMemoryBytes { get; init; }
+
+    public long? MinCpuMillis { get; init; }
+
+    /// <summary>Image references; only for <c>deny</c>, as an image is not known before CreateContainer.</summary>
+    public IReadOnlyList<string> Images { get; init; } = [];
+}
+
+public sealed record ImagesOptions
+{
+    /// <summary>A folder of <c>&lt;host&gt;/hosts.toml</c> files.</summary>
+    public string Registries { get; init; } = "/etc/berth/registries";
+
+    /// <summary>A docker config.json with credentials; empty for none.</summary>
+    public string AuthFile { get; init; } = "";
+
+    /// <summary>Layers that are fetched at a time, over all pulls.</summary>
+    public int MaxParallelLayers { get; init; } = 4;
+}
+
+public sealed record NetworkOptions
+{
+    public string ConfDir { get; init; } = "/etc/cni/net.d";
+
+    public IReadOnlyList<string> BinDirs { get; init; } = ["/opt/cni/bin", "/usr/lib/cni"];
+}
+
+public sealed record SecurityOptions
+{
+    /// <summary>The profile for RuntimeDefault, in the form of containers/common.</summary>
+    public string SeccompProfile { get; init; } = "/usr/share/containers/seccomp.json";
+}
+
+public sealed record StreamingOptions
+{
+    public string Listen { get; init; } = "127.0.0.1:0";
+}
+
+public sealed record MetricsOptions
+{
+    /// <summary>Empty serves no metrics.</summary>
+    public string Listen { get; init; } = "127.0.0.1:9095";
+}

@@ -1,0 +1,125 @@
+using System.Net;
+using System.Text;
+
+namespace Berth.Configuration;
+
+/// <summary>From the merged configuration to options. Every mistake is added to the errors of the nodes; the result is then not used.</summary>
+internal static class OptionsReader
+{
+    // sun_path with its final NUL, see unix(7).
+    private const int LongestSocketPath = 107;
+
+    public static BerthOptions Read(ConfigNode root) => new()
+    {
+        Gateway = root.Object("gateway", Gateway) ?? new(),
+        Plugins = root.Object("plugins", Plugins) ?? new(),
+        Handlers = root.Objects("handlers", Handler),
+        Selection = root.Object("selection", SelectionReader.Read) ?? new(),
+        Images = root.Object("images", Images) ?? new(),
+        Network = root.Object("network", Network) ?? new(),
+        Security = root.Object("security", Security) ?? new(),
+        Streaming = root.Object("streaming", Streaming) ?? new(),
+        Metrics = root.Object("metrics", Metrics) ?? new(),
+    };
+
+    private static GatewayOptions Gateway(ConfigNode node)
+    {
+        var defaults = new GatewayOptions();
+        var driver = node.Text("cgroupDriver") ?? defaults.CgroupDriver;
+        if (driver is not ("auto" or "cgroupfs" or "systemd"))
+        {
+            node.Error("cgroupDriver", $"'{driver}' is not one of auto, cgroupfs, systemd");
+        }
+
+        var (root, state) = (node.FilePath("root", defaults.Root), node.FilePath("state", defaults.State));
+        if (root == state)
+        {
+            node.Error("state", $"is the same folder as gateway.root, {root}: a reboot clears one and not the other");
+        }
+
+        return new() { Listen = SocketAddress(node, defaults.Listen), Root = root, State = state, CgroupDriver = driver };
+    }
+
+    private static string SocketAddress(ConfigNode node, string fallback)
+    {
+        const string Scheme = "unix://";
+        var listen = node.Text("listen") ?? fallback;
+        if (!listen.StartsWith(Scheme, StringComparison.Ordinal) || listen.Length == Scheme.Length)
+        {
+            node.Error("listen", $"'{listen}' is not an address like unix:///run/berth/berth.sock");
+            return fallback;
+        }
+
+        var path = node.Resolve(listen[Scheme.Length..]);
+        if (Encoding.UTF8.GetByteCount(path) > LongestSocketPath)
+        {
+            node.Error("listen", $"the path of the socket is longer than {LongestSocketPath} bytes: {path}");
+        }
+
+        return Scheme + path;
+    }
+
+    private static PluginsOptions Plugins(ConfigNode node)
+    {
+        var folders = node.Texts("folders") ?? new PluginsOptions().Folders;
+        return new() { Folders = [.. folders.Select(node.Resolve)] };
+    }
+
+    private static HandlerOptions Handler(string name, ConfigNode node)
+    {
+        if (!HandlerNames.IsValid(name))
+        {
+            node.Error("", $"'{name}' cannot be a handler's name: {HandlerNames.Rule}");
+        }
+
+        var plugin = node.Text("plugin");
+        if (plugin is not null && !HandlerNames.IsValid(plugin))
+        {
+            node.Error("plugin", $"'{plugin}' cannot be a plugin's id: {HandlerNames.Rule}");
+        }
+
+        return new() { Plugin = plugin, Disabled = node.Flag("disabled") ?? false, Options = node.Json("options") };
+    }
+
+    private static ImagesOptions Images(ConfigNode node)
+    {
+        var defaults = new ImagesOptions();
+        return new()
+        {
+            Registries = node.FilePath("registries", defaults.Registries),
+            AuthFile = node.FilePath("authFile", defaults.AuthFile),
+            MaxParallelLayers = (int)(node.Number("maxParallelLayers", 1, 64) ?? defaults.MaxParallelLayers),
+        };
+    }
+
+    private static NetworkOptions Network(ConfigNode node)
+    {
+        var defaults = new NetworkOptions();
+        return new()
+        {
+            ConfDir = node.FilePath("confDir", defaults.ConfDir),
+            BinDirs = [.. (node.Texts("binDirs") ?? defaults.BinDirs).Select(node.Resolve)],
+        };
+    }
+
+    private static SecurityOptions Security(ConfigNode node) =>
+        new() { SeccompProfile = node.FilePath("seccompProfile", new SecurityOptions().SeccompProfile) };
+
+    private static StreamingOptions Streaming(ConfigNode node) =>
+        new() { Listen = TcpAddress(node, node.Text("listen") ?? new StreamingOptions().Listen) };
+
+    private static MetricsOptions Metrics(ConfigNode node) =>
+        new() { Listen = (node.Text("listen") ?? new MetricsOptions().Listen) is { Length: > 0 } listen ? TcpAddress(node, listen) : "" };
+
+    private static string TcpAddress(ConfigNode node, string listen)
+    {
+        // IPEndPoint takes an address alone for one with port 0.
+        var hasPort = listen.Contains("]:", StringComparison.Ordinal) || listen.AsSpan().Count(':') == 1;
+        if (!hasPort || !IPEndPoint.TryParse(listen, out _))
+        {
+            node.Error("listen", $"'{listen}' is not an address and port like 127.0.0.1:9095 or [::1]:9095");
+        }
+
+        return listen;
+    }
+}

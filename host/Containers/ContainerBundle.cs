@@ -1,0 +1,58 @@
+using Berth.Containers.Spec;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>Writes a container's OCI bundle: config.json beside the mounted root file system.</summary>
+public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, ContainerPlanner planner, SandboxPaths sandboxes, ContainerPaths paths)
+{
+    /// <summary>Writes it; the result says whom the process runs as.</summary>
+    public ContainerUser Write(ContainerPlan plan)
+    {
+        var result = builder.Build(ToInput(plan));
+        HostFolders.Create(result.FoldersToCreate);
+        File.WriteAllBytes(paths.Config(plan.Container.Id), OciJson.Write(result.Spec));
+        return result.User;
+    }
+
+    private SpecInput ToInput(ContainerPlan plan)
+    {
+        var (container, sandbox) = (plan.Container, plan.Sandbox);
+        var config = plan.Image.Config;
+        return new()
+        {
+            Container = container.Spec,
+            Image = new ImageDefaults
+            {
+                Entrypoint = config.Entrypoint,
+                Cmd = config.Cmd,
+                Env = config.Env,
+                WorkingDir = config.WorkingDir,
+                User = config.User,
+                StopSignal = config.StopSignal,
+                Volumes = config.Volumes,
+            },
+            RootfsPath = paths.Rootfs(container.Id),
+            VolumesDirectory = Path.Combine(paths.Folder(container.Id), "volumes"),
+            NamespacePaths = sandbox.NamespacePaths,
+            SandboxNamespaces = sandbox.Spec.Namespaces,
+            SandboxPrivileged = sandbox.Spec.Privileged,
+            TargetPidNamespace = TargetPidNamespace(container.Spec),
+            Files = new PodFiles
+            {
+                Hosts = sandboxes.Hosts(sandbox.Id),
+                Hostname = sandboxes.Hostname(sandbox.Id),
+                ResolvConf = sandboxes.ResolvConf(sandbox.Id),
+                Shm = sandbox.Spec.Namespaces.Ipc == NamespaceMode.Node ? "/dev/shm" : sandboxes.Shm(sandbox.Id),
+            },
+            CgroupsPath = cgroups.ContainerCgroupsPath(sandbox.Cgroup, container.Id),
+            OciVersion = plan.Check.OciVersion,
+            Hostname = sandbox.Hostname,
+            Features = plan.Check.Features,
+            Annotations = container.Spec.Annotations,
+        };
+    }
+
+    private string? TargetPidNamespace(ContainerSpec spec) =>
+        spec.Security.Namespaces is { Pid: NamespaceMode.Target, TargetId: var target } ? $"/proc/{planner.RequireTarget(target).Pid}/ns/pid" : null;
+}

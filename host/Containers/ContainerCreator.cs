@@ -1,0 +1,142 @@
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Images;
+using Berth.Linux;
+using Berth.Metrics;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>CreateContainer. A caller that gives up does not stop it: the work ends by itself, and the retry finds it.</summary>
+public sealed class ContainerCreator(
+    ContainerPlanner planner,
+    ContainerRegistry registry,
+    SandboxObjects sandboxes,
+    Snapshots snapshots,
+    ContainerBundle bundle,
+    ContainerPaths paths,
+    ContainerExits exits,
+    ContainerTeardown teardown,
+    CgroupWarmUp warmUp,
+    BerthMetrics metrics,
+    TimeProvider time,
+    ILogger<ContainerCreator> log)
+{
+    private readonly SingleFlight<string> _running = new();
+
+    /// <summary>Creates the container and returns its id; the same name and attempt again returns the same id.</summary>
+    public Task<string> CreateAsync(string sandboxId, ContainerSpec spec, CancellationToken cancellationToken) =>
+        _running.RunAsync($"{sandboxId}_{spec.Name}_{spec.Attempt}", () => CreateOnceAsync(sandboxId, spec), cancellationToken);
+
+    private async Task<string> CreateOnceAsync(string sandboxId, ContainerSpec spec)
+    {
+        // 1 what cannot work fails here, before anything exists
+        var plan = planner.Plan(sandboxId, spec);
+        var container = plan.Container;
+
+        // 2 the answer to a retry is the result of the first try
+        if (registry.FindByName(container.UniqueName) is { } earlier)
+        {
+            return await AnswerRetryAsync(earlier) ?? await CreateOnceAsync(sandboxId, spec);
+        }
+
+        // 3 on disk before acting
+        registry.Add(container);
+        try
+        {
+            await BuildAsync(plan);
+            return container.Id;
+        }
+        catch (Exception failure)
+        {
+            await UndoAsync(container.Id, failure);
+            throw;
+        }
+    }
+
+    private async Task BuildAsync(ContainerPlan plan)
+    {
+        var start = time.GetTimestamp();
+        var id = plan.Container.Id;
+
+        // 4 the kernel's wait before the runtime's cgroup moves begins now, beside our own work
+        warmUp.Begin();
+
+        // 5 the root file system, then the bundle, which reads users from it
+        CreateFolders(id);
+        await snapshots.MountAsync(id, plan.Image, paths.Rootfs(id), readOnly: false, CancellationToken.None);
+        start = metrics.PodStartStage(start, "rootfs", plan.Sandbox.Handler);
+        var user = bundle.Write(plan);
+
+        // 6 the handler
+        var request = ToRequest(plan);
+        registry.Update(id, c => c with { Request = request, User = user });
+        var live = await sandboxes.Require(plan.Sandbox.Id).CreateContainerAsync(request, CancellationToken.None);
+
+        // 7 seen by all; a sandbox that was stopped meanwhile takes no new container
+        registry.Update(id, c => c with { Phase = ContainerPhase.Created, Pid = live.Init.Pid });
+        exits.Watch(live);
+        planner.RequireReady(plan.Sandbox.Id);
+        metrics.PodStartStage(start, "create", plan.Sandbox.Handler);
+    }
+
+    private void CreateFolders(string id)
+    {
+        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        foreach (var folder in (string[])[paths.Bundle(id), paths.Private(id), paths.Execs(id)])
+        {
+            Directory.CreateDirectory(folder, OwnerOnly);
+        }
+
+        Directory.CreateDirectory(paths.Rootfs(id));
+    }
+
+    private CreateContainerRequest ToRequest(ContainerPlan plan)
+    {
+        var (id, spec) = (plan.Container.Id, plan.Container.Spec);
+        return new()
+        {
+            SandboxId = plan.Sandbox.Id,
+            ContainerId = id,
+            Name = spec.Name,
+            Attempt = spec.Attempt,
+            BundlePath = paths.Bundle(id),
+            PrivateDirectory = paths.Private(id),
+            Rootfs = new RootfsSource { Form = RootfsForm.Mounted, Path = paths.Rootfs(id) },
+            ImageId = plan.Image.Id,
+            LogPath = plan.Container.LogPath.Length > 0 ? plan.Container.LogPath : null,
+            Terminal = spec.Terminal,
+            Stdin = spec.Stdin,
+            StdinOnce = spec.StdinOnce,
+            Cgroup = plan.Sandbox.Cgroup,
+        };
+    }
+
+    private async Task<string?> AnswerRetryAsync(Container earlier)
+    {
+        switch (earlier.Phase)
+        {
+            case ContainerPhase.Created:
+                return earlier.Id;
+            case ContainerPhase.Creating or ContainerPhase.Removing:
+                await teardown.RemoveAsync(earlier.Id, CancellationToken.None);
+                return null;
+            default:
+                throw new RuntimeException(
+                    RuntimeErrorCode.AlreadyExists,
+                    $"container {earlier.Id} named {earlier.Spec.Name} attempt {earlier.Spec.Attempt} exists in sandbox {earlier.SandboxId} and is {earlier.Phase}: remove it, or use the next attempt");
+        }
+    }
+
+    private async Task UndoAsync(string id, Exception failure)
+    {
+        try
+        {
+            await teardown.RemoveAsync(id, CancellationToken.None);
+        }
+        catch (Exception undo)
+        {
+            ContainerLog.UndoFailed(log, id, failure.Message, undo);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using Berth.Abstractions;
+using Berth.Metrics;
+
+namespace Berth.Containers;
+
+/// <summary>What <c>ContainerStatus.reason</c> may say; kubelets compare these words.</summary>
+public static class ExitReasons
+{
+    public const string Completed = "Completed";
+    public const string Error = "Error";
+    public const string OomKilled = "OOMKilled";
+    public const string StartError = "StartError";
+    public const string Unknown = "Unknown";
+}
+
+/// <summary>Records the end of every container, once, whoever ended it.</summary>
+public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sampler, ILogger<ContainerExits> log)
+{
+    private readonly ConcurrentDictionary<string, Task> _watches = new();
+
+    /// <summary>Watches a container that was created or adopted.</summary>
+    public void Watch(IContainer container) => _watches[container.Id] = WatchAsync(container);
+
+    /// <summary>Completes when the container's end is recorded; at once if nothing watches it.</summary>
+    public Task RecordedAsync(string id) => _watches.GetValueOrDefault(id, Task.CompletedTask);
+
+    public void Forget(string id) => _watches.TryRemove(id, out _);
+
+    /// <summary>Records an end that the handler did not report.</summary>
+    public void Record(string id, ProcessExit exit)
+    {
+        sampler.Unregister(id);
+        var recorded = false;
+        registry.Update(id, c =>
+        {
+            recorded = c.Phase is ContainerPhase.Created or ContainerPhase.Starting or ContainerPhase.Running;
+            return recorded ? Ended(c, exit) : c;
+        });
+        if (recorded)
+        {
+            ContainerLog.Exited(log, id, exit.Code, Reason(exit));
+        }
+    }
+
+    private async Task WatchAsync(IContainer container) => Record(container.Id, await container.Init.Exit);
+
+    private static Container Ended(Container container, ProcessExit exit)
+    {
+        var started = container.StartedAt ?? container.CreatedAt;
+        return container with
+        {
+            Phase = ContainerPhase.Exited,
+            StartedAt = started,
+            // The time of a file has the grain of the kernel's tick, some milliseconds.
+            FinishedAt = exit.FinishedAt < started ? started : exit.FinishedAt,
+            ExitCode = exit.Code,
+            Reason = Reason(exit),
+            Message = exit.LostReason ?? "",
+            Pid = 0,
+        };
+    }
+
+    private static string Reason(ProcessExit exit) => exit switch
+    {
+        { LostReason: not null } => ExitReasons.Unknown,
+        { OutOfMemory: true } => ExitReasons.OomKilled,
+        { Code: 0 } => ExitReasons.Completed,
+        _ => ExitReasons.Error,
+    };
+}

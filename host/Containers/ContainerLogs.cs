@@ -1,0 +1,21 @@
+using Berth.Abstractions;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>ReopenContainerLog: after the kubelet has renamed the file.</summary>
+public sealed class ContainerLogs(ContainerRegistry registry, SandboxObjects objects)
+{
+    public async Task ReopenAsync(string id, CancellationToken cancellationToken)
+    {
+        var container = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
+        if (container.Phase != ContainerPhase.Running)
+        {
+            throw RuntimeException.FailedPrecondition($"container {container.Id} is {container.Phase}: only a running one has a log to reopen");
+        }
+
+        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
+            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
+        await live.ReopenLogAsync(cancellationToken);
+    }
+}

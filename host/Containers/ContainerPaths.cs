@@ -1,0 +1,20 @@
+namespace Berth.Containers;
+
+/// <summary>Where the gateway keeps a container's things; paths follow from the id alone.</summary>
+/// <param name="State">The gateway's state folder.</param>
+public sealed record ContainerPaths(string State)
+{
+    public string Folder(string id) => Path.Combine(State, "containers", id);
+
+    public string Bundle(string id) => Path.Combine(Folder(id), "bundle");
+
+    public string Config(string id) => Path.Combine(Bundle(id), "config.json");
+
+    public string Rootfs(string id) => Path.Combine(Folder(id), "rootfs");
+
+    /// <summary>The handler's own.</summary>
+    public string Private(string id) => Path.Combine(Folder(id), "private");
+
+    /// <summary>Process files of execs.</summary>
+    public string Execs(string id) => Path.Combine(Folder(id), "exec");
+}

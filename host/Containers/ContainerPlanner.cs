@@ -1,0 +1,84 @@
+using System.Security.Cryptography;
+using Berth.Abstractions;
+using Berth.Configuration;
+using Berth.Containers.Spec;
+using Berth.Images;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>All that is decided about a container before anything of it exists.</summary>
+public sealed record ContainerPlan(Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check);
+
+/// <summary>Turns a request into a plan, or refuses it; nothing outside this process is touched.</summary>
+public sealed class ContainerPlanner(
+    SandboxRegistry sandboxes,
+    ContainerRegistry containers,
+    ImageStore images,
+    HandlerTable handlers,
+    BerthOptions options,
+    CgroupTree cgroups,
+    TimeProvider time)
+{
+    public ContainerPlan Plan(string sandboxId, ContainerSpec spec)
+    {
+        var sandbox = RequireReady(sandboxId);
+        ContainerSpecValidator.Check(spec);
+        var image = images.Find(spec.Image) ?? throw RuntimeException.NotFound(
+            $"container {spec.Name}: image {spec.Image} is not on this node: pull it first");
+        DenyImage(sandbox, spec, image);
+        var check = handlers.Current.Get(sandbox.Handler).Health.Check;
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        var container = new Container
+        {
+            Id = id,
+            SandboxId = sandbox.Id,
+            Spec = spec,
+            Phase = ContainerPhase.Creating,
+            CreatedAt = time.GetUtcNow(),
+            ImageId = image.Id,
+            ImageRef = image.Reference,
+            LogPath = LogPath(sandbox, spec),
+            StopSignal = StopSignals.Choose(spec.StopSignal, image.Config.StopSignal),
+            Resources = spec.Resources,
+            CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
+        };
+        return new(container, sandbox, image, check);
+    }
+
+    /// <summary>The sandbox, which must be ready.</summary>
+    public Sandbox RequireReady(string sandboxId)
+    {
+        var sandbox = sandboxes.Find(sandboxId) ?? throw RuntimeException.NotFound($"sandbox {sandboxId} does not exist");
+        return sandbox.Phase == SandboxPhase.Ready
+            ? sandbox
+            : throw RuntimeException.FailedPrecondition($"sandbox {sandboxId} is not ready: containers cannot be created in it");
+    }
+
+    /// <summary>The container whose PID namespace another joins.</summary>
+    public Container RequireTarget(string containerId) =>
+        containers.Find(containerId) is { Phase: ContainerPhase.Running, Pid: > 0 } target
+            ? target
+            : throw RuntimeException.FailedPrecondition($"container {containerId}, whose PID namespace is asked for, does not run");
+
+    private void DenyImage(Sandbox sandbox, ContainerSpec spec, ImageModel image)
+    {
+        var facts = new PodFacts
+        {
+            Namespace = sandbox.Spec.Namespace,
+            Name = sandbox.Spec.Name,
+            Labels = sandbox.Spec.Labels,
+            Annotations = sandbox.Spec.Annotations,
+            RuntimeHandler = sandbox.RequestedHandler,
+        };
+        string[] names = [spec.Image, spec.UserSpecifiedImage, .. image.RepoTags, .. image.RepoDigests];
+        if (HandlerSelector.DenyImage(facts, names, options.Selection) is { } reason)
+        {
+            throw new RuntimeException(RuntimeErrorCode.PermissionDenied, $"container {spec.Name}: image {spec.Image} is denied: {reason}");
+        }
+    }
+
+    private static string LogPath(Sandbox sandbox, ContainerSpec spec) =>
+        spec.LogPath.Length == 0 || sandbox.Spec.LogDirectory.Length == 0 ? "" : LogFile.Resolve(sandbox.Spec.LogDirectory, spec.LogPath);
+}

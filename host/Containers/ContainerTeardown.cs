@@ -1,0 +1,93 @@
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Images;
+using Berth.Linux;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>
+/// Takes a container down, whatever is left of it: the undo of a failed create, RemoveContainer, the recovery and the
+/// background retry are all this. Every step succeeds on what is gone.
+/// </summary>
+public sealed class ContainerTeardown(
+    ContainerRegistry registry,
+    SandboxRegistry sandboxes,
+    ContainerStopper stopper,
+    ContainerExits exits,
+    HandlerTable handlers,
+    HandlerStateStore handlerState,
+    Snapshots snapshots,
+    SandboxCgroups cgroups,
+    ContainerPaths paths,
+    ContainerUsage usage,
+    KeyedLock locks,
+    ILogger<ContainerTeardown> log)
+{
+    /// <summary>Removes the container, and at last its record.</summary>
+    public async Task RemoveAsync(string id, CancellationToken cancellationToken)
+    {
+        using var held = await locks.AcquireAsync(id, cancellationToken);
+        if (registry.Get(id) is not { } container)
+        {
+            return;
+        }
+
+        try
+        {
+            await stopper.KillAsync(container, cancellationToken);
+            registry.Update(id, static c => c with { Phase = ContainerPhase.Removing });
+            await DestroyAsync(container, cancellationToken);
+            await snapshots.RemoveAsync(id, paths.Rootfs(id), cancellationToken);
+            await RemoveFoldersAsync(id);
+        }
+        catch (Exception e)
+        {
+            registry.Update(id, c => c with { Owed = e.Message });
+            ContainerLog.Owed(log, id, e.Message);
+            throw;
+        }
+
+        exits.Forget(id);
+        usage.Forget(id);
+        registry.Delete(id);
+    }
+
+    private async Task DestroyAsync(Container container, CancellationToken cancellationToken)
+    {
+        // Without a request the handler was never reached.
+        if (container.Request is null || sandboxes.Get(container.SandboxId) is not { } sandbox)
+        {
+            return;
+        }
+
+        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is { } handler)
+        {
+            await handler.DestroyContainerAsync(
+                new DestroyRequest
+                {
+                    SandboxId = sandbox.Id,
+                    ContainerId = container.Id,
+                    PrivateDirectory = paths.Private(container.Id),
+                    State = handlerState.Load(container.Id),
+                },
+                cancellationToken);
+            return;
+        }
+
+        await cgroups.KillAsync(sandbox, [container.CgroupPath], cancellationToken);
+    }
+
+    private Task RemoveFoldersAsync(string id) => Task.Run(
+        () =>
+        {
+            var folder = paths.Folder(id);
+            if (Directory.Exists(folder))
+            {
+                MountTable.UnmountBeneath(folder);
+                Directory.Delete(folder, recursive: true);
+            }
+        },
+        CancellationToken.None);
+}

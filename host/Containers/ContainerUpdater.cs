@@ -1,0 +1,43 @@
+using System.Text.Json;
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Containers.Spec;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>UpdateContainerResources: what the request leaves out stays as it is.</summary>
+public sealed class ContainerUpdater(ContainerRegistry registry, SandboxObjects objects, HostFacts host, KeyedLock locks)
+{
+    public async Task UpdateAsync(string id, ContainerResources resources, CancellationToken cancellationToken)
+    {
+        var found = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
+        using var held = await locks.AcquireAsync(found.Id, cancellationToken);
+        var container = registry.Get(found.Id) ?? throw RuntimeException.NotFound($"container {id} was removed");
+        if (container.Phase is not (ContainerPhase.Created or ContainerPhase.Running))
+        {
+            throw RuntimeException.FailedPrecondition($"container {container.Id} is {container.Phase}: its resources cannot be updated");
+        }
+
+        var merged = Merge(container.Resources, resources);
+        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
+            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
+        await live.UpdateAsync(JsonSerializer.SerializeToElement(ResourcePlan.Create(merged, host), OciJson.Default.OciResources), CancellationToken.None);
+        registry.Update(container.Id, c => c with { Resources = merged });
+    }
+
+    private static ContainerResources Merge(ContainerResources old, ContainerResources change) => old with
+    {
+        CpuPeriod = change.CpuPeriod != 0 ? change.CpuPeriod : old.CpuPeriod,
+        CpuQuota = change.CpuQuota != 0 ? change.CpuQuota : old.CpuQuota,
+        CpuShares = change.CpuShares != 0 ? change.CpuShares : old.CpuShares,
+        MemoryLimitBytes = change.MemoryLimitBytes != 0 ? change.MemoryLimitBytes : old.MemoryLimitBytes,
+        MemorySwapLimitBytes = change.MemorySwapLimitBytes != 0 ? change.MemorySwapLimitBytes
+            : change.MemoryLimitBytes != 0 ? 0 : old.MemorySwapLimitBytes,
+        OomScoreAdj = change.OomScoreAdj != 0 ? change.OomScoreAdj : old.OomScoreAdj,
+        CpusetCpus = change.CpusetCpus.Length > 0 ? change.CpusetCpus : old.CpusetCpus,
+        CpusetMems = change.CpusetMems.Length > 0 ? change.CpusetMems : old.CpusetMems,
+        HugepageLimits = change.HugepageLimits.Count > 0 ? change.HugepageLimits : old.HugepageLimits,
+        Unified = change.Unified.Count > 0 ? change.Unified : old.Unified,
+    };
+}

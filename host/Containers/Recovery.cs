@@ -1,0 +1,197 @@
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Linux;
+using Berth.Metrics;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth.Containers;
+
+/// <summary>
+/// The start after a stop, a kill -9 or a reboot. The records say what was meant; what is true is found out:
+/// <list type="number">
+/// <item>a record in phase Creating was half made: removed, for no caller ever learned its id;</item>
+/// <item>Stopping and Removing are finished;</item>
+/// <item>Ready is adopted by its handler, with its containers; an end that happened meanwhile is reported as it was;</item>
+/// <item>after a reboot no process, mount or namespace is left: what ran has ended, and CNI DEL gives the addresses back;</item>
+/// <item>what handlers own and folders hold without a record is removed.</item>
+/// </list>
+/// Adoption comes before the socket is served, so that no list is ever wrong; removals go on behind it.
+/// </summary>
+public sealed class Recovery(
+    SandboxRegistry sandboxes,
+    ContainerRegistry containers,
+    SandboxObjects objects,
+    HandlerTable handlers,
+    HandlerStateStore handlerState,
+    ContainerExits exits,
+    ContainerStarter starter,
+    CgroupSampler sampler,
+    SandboxPaths sandboxPaths,
+    ContainerPaths containerPaths,
+    TimeProvider time,
+    ILogger<Recovery> log)
+{
+    /// <summary>Reads the records and adopts what lives.</summary>
+    public async Task AdoptAsync(CancellationToken cancellationToken)
+    {
+        sandboxes.Load();
+        containers.Load();
+        HideHalfMade();
+        await Task.WhenAll(sandboxes.All().Where(static s => s.Phase == SandboxPhase.Ready).Select(s => AdoptAsync(s, cancellationToken)));
+        SweepFolders(Path.Combine(sandboxPaths.State, "sandboxes"), id => sandboxes.Get(id) is not null);
+        SweepFolders(Path.Combine(containerPaths.State, "containers"), id => containers.Get(id) is not null);
+        var owed = sandboxes.All().Count(static s => s.Phase == SandboxPhase.Removing) + containers.All().Count(static c => c.Phase == ContainerPhase.Removing);
+        SandboxLog.Recovered(log, sandboxes.List().Count, containers.List().Count, owed);
+    }
+
+    /// <summary>Finishes stops and removes strays; removals themselves are <see cref="OwedRemovals"/>' work.</summary>
+    public async Task FinishAsync(SandboxStopper stopper, CancellationToken cancellationToken)
+    {
+        foreach (var sandbox in sandboxes.All().Where(static s => s.Phase == SandboxPhase.Stopping || (s.Phase == SandboxPhase.NotReady && !s.Ended && s.BootId != BootId.Current)))
+        {
+            await TryAsync(sandbox.Handler, () => stopper.StopAsync(sandbox.Id, cancellationToken));
+        }
+
+        foreach (var handler in handlers.Current.Handlers.Values.Select(static h => h.Handler).OfType<GuardedHandler>())
+        {
+            await TryAsync(handler.Name, () => RemoveStraysAsync(handler.Name, handler, cancellationToken));
+        }
+    }
+
+    private void HideHalfMade()
+    {
+        foreach (var sandbox in sandboxes.All().Where(static s => s.Phase == SandboxPhase.Creating))
+        {
+            sandboxes.Update(sandbox.Id, static s => s with { Phase = SandboxPhase.Removing });
+        }
+
+        foreach (var container in containers.All().Where(static c => c.Phase == ContainerPhase.Creating))
+        {
+            containers.Update(container.Id, static c => c with { Phase = ContainerPhase.Removing });
+        }
+    }
+
+    private async Task AdoptAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        if (sandbox.BootId != BootId.Current)
+        {
+            EndAll(sandbox, "the node was restarted");
+            return;
+        }
+
+        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is not { } handler)
+        {
+            SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, "no such handler now");
+            return;
+        }
+
+        try
+        {
+            var request = ToRequest(sandbox);
+            var live = await handler.RestoreSandboxAsync(request, cancellationToken);
+            objects.Adopt(live);
+            foreach (var restored in request.Containers)
+            {
+                await AdoptAsync(live, restored.Create.ContainerId);
+            }
+        }
+        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotFound)
+        {
+            EndAll(sandbox, e.Message);
+        }
+        catch (RuntimeException e)
+        {
+            SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, e.Message);
+        }
+    }
+
+    private async Task AdoptAsync(ISandbox live, string containerId)
+    {
+        var container = containers.Get(containerId)!;
+        if (live.FindContainer(containerId) is not { } adopted)
+        {
+            ContainerLog.NotAdopted(log, containerId, "nothing of it is left");
+            exits.Record(containerId, Lost("nothing of it was left when the gateway came back"));
+            return;
+        }
+
+        exits.Watch(adopted);
+        if (container.Phase == ContainerPhase.Running)
+        {
+            sampler.Register(containerId, container.CgroupPath);
+        }
+        else if (container.Phase == ContainerPhase.Starting)
+        {
+            // The start was cut in two; a second one does nothing if the first arrived.
+            await TryAsync(containerId, () => starter.RunAsync(container, adopted));
+        }
+    }
+
+    private RestoreSandboxRequest ToRequest(Sandbox sandbox) => new()
+    {
+        Start = new StartSandboxRequest { Sandbox = sandbox.Prepared!, Network = sandbox.Network },
+        State = handlerState.Load(sandbox.Id),
+        Containers =
+        [
+            .. containers.OfSandbox(sandbox.Id)
+                .Where(static c => c.Request is not null && c.Phase is ContainerPhase.Created or ContainerPhase.Starting or ContainerPhase.Running)
+                .Select(c => new RestoreContainer
+                {
+                    Create = c.Request!,
+                    State = handlerState.Load(c.Id),
+                    Started = c.Phase == ContainerPhase.Running,
+                }),
+        ],
+    };
+
+    private void EndAll(Sandbox sandbox, string reason)
+    {
+        sandboxes.Update(sandbox.Id, static s => s with { Phase = SandboxPhase.NotReady });
+        foreach (var container in containers.OfSandbox(sandbox.Id))
+        {
+            exits.Record(container.Id, Lost(reason));
+        }
+    }
+
+    private ProcessExit Lost(string reason) => new() { Code = 255, FinishedAt = time.GetUtcNow(), LostReason = reason };
+
+    private async Task RemoveStraysAsync(string name, GuardedHandler handler, CancellationToken cancellationToken)
+    {
+        foreach (var owned in await handler.ListOwnedAsync(cancellationToken))
+        {
+            if (sandboxes.Get(owned.Id) is not null || containers.Get(owned.Id) is not null)
+            {
+                continue;
+            }
+
+            var request = new DestroyRequest { SandboxId = owned.Id, ContainerId = owned.Id, PrivateDirectory = containerPaths.Private(owned.Id) };
+            await handler.DestroyContainerAsync(request, cancellationToken);
+            await handler.DestroySandboxAsync(request with { ContainerId = null, PrivateDirectory = sandboxPaths.Private(owned.Id) }, cancellationToken);
+            SandboxLog.StrayRemoved(log, name, owned.Kind, owned.Id, owned.Description);
+        }
+    }
+
+    private void SweepFolders(string parent, Func<string, bool> isKnown)
+    {
+        Directory.CreateDirectory(parent);
+        foreach (var folder in Directory.GetDirectories(parent).Where(f => !isKnown(Path.GetFileName(f))))
+        {
+            MountTable.UnmountBeneath(folder);
+            Directory.Delete(folder, recursive: true);
+            SandboxLog.FolderSwept(log, folder);
+        }
+    }
+
+    private async Task TryAsync(string subject, Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            SandboxLog.StraysLeft(log, subject, e.Message);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using Berth.Abstractions;
+using Berth.Cri.Mapping;
+using Berth.Cri.Protos;
+using Berth.Images;
+using Berth.Metrics;
+using Grpc.Core;
+
+namespace Berth.Cri;
+
+/// <summary>CRI's ImageService; see <see cref="RuntimeService"/> for what is where.</summary>
+public sealed class ImageService(ImageStore store, ImagePuller puller, ImageFileSystem fileSystem, BerthMetrics metrics) : Protos.ImageService.ImageServiceBase
+{
+    public override Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
+    {
+        var images = request.Filter?.Image?.Image is { Length: > 0 } reference
+            ? store.Find(reference) is { } image ? [image] : []
+            : store.List();
+        return Task.FromResult(new ListImagesResponse { Images = { images.Select(ImageMapping.ToProto) } });
+    }
+
+    // An image that is not there is an answer without an image, not an error: so a kubelet learns that it must pull.
+    public override Task<ImageStatusResponse> ImageStatus(ImageStatusRequest request, ServerCallContext context)
+    {
+        var answer = new ImageStatusResponse();
+        if (store.Find(ImageMapping.Reference(request.Image)) is { } image)
+        {
+            answer.Image = ImageMapping.ToProto(image);
+            if (request.Verbose)
+            {
+                answer.Info["info"] = VerboseInfo.Of(image);
+            }
+        }
+
+        return Task.FromResult(answer);
+    }
+
+    public override async Task<PullImageResponse> PullImage(PullImageRequest request, ServerCallContext context)
+    {
+        var reference = ImageMapping.Reference(request.Image);
+        var started = metrics.PullStart();
+        var result = "ok";
+        try
+        {
+            var image = await puller.PullAsync(reference, ImageMapping.Credentials(request.Auth), context.CancellationToken);
+            return new() { ImageRef = image.Id };
+        }
+        catch (Exception e)
+        {
+            result = e is RuntimeException failure ? failure.Code.ToString() : e.GetType().Name;
+            throw;
+        }
+        finally
+        {
+            metrics.PullStop(started, result);
+        }
+    }
+
+    public override async Task<RemoveImageResponse> RemoveImage(RemoveImageRequest request, ServerCallContext context)
+    {
+        var reference = ImageMapping.Reference(request.Image);
+        await Task.Run(() => store.Remove(reference), context.CancellationToken);
+        return new();
+    }
+
+    public override async Task<ImageFsInfoResponse> ImageFsInfo(ImageFsInfoRequest request, ServerCallContext context)
+    {
+        var usage = await Task.Run(fileSystem.Read, context.CancellationToken);
+        return new()
+        {
+            ImageFilesystems = { ImageMapping.ToProto(usage, usage.Images) },
+            ContainerFilesystems = { ImageMapping.ToProto(usage, usage.Containers) },
+        };
+    }
+}

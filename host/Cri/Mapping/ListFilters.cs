@@ -1,0 +1,33 @@
+using Berth.Containers;
+using Berth.Sandboxes;
+using Google.Protobuf.Collections;
+
+namespace Berth.Cri.Mapping;
+
+/// <summary>Filters of lists: all that is given must hold. An id may be shortened to its beginning.</summary>
+internal static class ListFilters
+{
+    public static bool Matches(Sandbox sandbox, Protos.PodSandboxFilter? filter) =>
+        filter is null
+        || (HasId(sandbox.Id, filter.Id)
+            && (filter.State is null || filter.State.State == SandboxMapping.State(sandbox))
+            && HasLabels(sandbox.Spec.Labels, filter.LabelSelector));
+
+    public static bool Matches(Container container, Protos.ContainerFilter? filter) =>
+        filter is null
+        || (HasId(container.Id, filter.Id)
+            && HasId(container.SandboxId, filter.PodSandboxId)
+            && (filter.State is null || filter.State.State == ContainerMapping.State(container))
+            && HasLabels(container.Spec.Labels, filter.LabelSelector));
+
+    public static bool Matches(Container container, Protos.ContainerStatsFilter? filter) =>
+        filter is null
+        || (HasId(container.Id, filter.Id)
+            && HasId(container.SandboxId, filter.PodSandboxId)
+            && HasLabels(container.Spec.Labels, filter.LabelSelector));
+
+    private static bool HasId(string id, string wanted) => id.StartsWith(wanted, StringComparison.Ordinal);
+
+    private static bool HasLabels(IReadOnlyDictionary<string, string> labels, MapField<string, string> wanted) =>
+        wanted.All(entry => labels.TryGetValue(entry.Key, out var value) && value == entry.Value);
+}

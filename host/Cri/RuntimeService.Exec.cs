@@ -1,0 +1,28 @@
+using Berth.Cri.Mapping;
+using Berth.Cri.Protos;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Berth.Cri;
+
+public sealed partial class RuntimeService
+{
+    public override async Task<ExecSyncResponse> ExecSync(ExecSyncRequest request, ServerCallContext context)
+    {
+        var container = FindContainer(request.ContainerId);
+        var timeout = Durations.FromSeconds(request.Timeout, "timeout");
+        if (request.Cmd.Count == 0)
+        {
+            throw Field.Wrong("cmd", "is empty; give a command and its arguments");
+        }
+
+        var result = await containers.Exec.ExecSyncAsync(container.Id, [.. request.Cmd], timeout, context.CancellationToken);
+        return new()
+        {
+            ExitCode = result.ExitCode,
+            // The arrays are this call's own, so they need no copy.
+            Stdout = UnsafeByteOperations.UnsafeWrap(result.Stdout),
+            Stderr = UnsafeByteOperations.UnsafeWrap(result.Stderr),
+        };
+    }
+}

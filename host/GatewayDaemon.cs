@@ -1,0 +1,50 @@
+using Berth.Admin;
+using Berth.Configuration;
+using Berth.Containers;
+using Berth.Cri;
+using Berth.Images;
+using Berth.Linux;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth;
+
+/// <summary>The daemon: composed, recovered, served, ended. Pods go on without it.</summary>
+public static class GatewayDaemon
+{
+    /// <summary>Serves until the token or SIGTERM.</summary>
+    public static async Task RunAsync(BerthOptions options, CancellationToken cancellationToken)
+    {
+        OwnProcess.SetUmask();
+        using var ownership = GatewayFolders.Take(options.Gateway);
+        var builder = WebApplication.CreateSlimBuilder();
+        GatewayLogging.Configure(builder.Logging);
+        builder.Services.AddSystemd();
+        builder.WebHost.ListenOnUnixSocket(options.Gateway.Listen);
+        GatewayServices.Add(builder.Services, options);
+        await using var app = builder.Build();
+        app.MapCri();
+        app.MapGrpcService<AdminService>();
+
+        var services = app.Services;
+        GatewayMetrics.Observe(services);
+        await LoadPluginsAsync(services, options, cancellationToken);
+
+        // What lives is adopted before the first question is answered.
+        services.GetRequiredService<LayerStore>().Recover();
+        services.GetRequiredService<Snapshots>().Recover();
+        var recovery = services.GetRequiredService<Recovery>();
+        await recovery.AdoptAsync(cancellationToken);
+        await app.StartAsync(cancellationToken);
+        GatewayLog.Serving(services.GetRequiredService<ILogger<GatewayStatus>>(), options.Gateway.Listen);
+        await recovery.FinishAsync(services.GetRequiredService<SandboxStopper>(), cancellationToken);
+        await app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    private static async Task LoadPluginsAsync(IServiceProvider services, BerthOptions options, CancellationToken cancellationToken)
+    {
+        var driver = services.GetRequiredService<CgroupTree>().Driver;
+        var snapshot = await services.GetRequiredService<PluginCatalog>().LoadAsync(options, driver, cancellationToken);
+        services.GetRequiredService<HandlerTable>().Swap(snapshot);
+    }
+}

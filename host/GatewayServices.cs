@@ -1,0 +1,139 @@
+using Berth.Admin;
+using Berth.Admin.Checks;
+using Berth.Common;
+using Berth.Configuration;
+using Berth.Containers;
+using Berth.Containers.Spec;
+using Berth.Cri;
+using Berth.Images;
+using Berth.Images.Registries;
+using Berth.Linux;
+using Berth.Metrics;
+using Berth.Network;
+using Berth.Plugins;
+using Berth.Sandboxes;
+using Berth.State;
+
+namespace Berth;
+
+/// <summary>Every part of the gateway and what it is made from; the order is the order of the layers.</summary>
+internal static class GatewayServices
+{
+    public static void Add(IServiceCollection services, BerthOptions options)
+    {
+        AddGround(services, options);
+        AddNetworkAndMetrics(services, options);
+        AddPlugins(services);
+        AddImages(services, options);
+        AddSandboxes(services, options);
+        AddContainers(services, options);
+        AddAdmin(services);
+        services.AddCri(static s => s.GetRequiredService<BerthMetrics>().Rpc);
+    }
+
+    private static void AddGround(IServiceCollection services, BerthOptions options)
+    {
+        var layout = CgroupLayout.Detect();
+        services
+            .AddSingleton(options)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton(layout)
+            .AddSingleton<Cgroups>()
+            .AddSingleton<CgroupWarmUp>()
+            .AddSingleton<KeyedLock>()
+            .AddSingleton(HostFacts.Read())
+            .AddSingleton(new CgroupTree(CgroupParents.ParseDriver(options.Gateway.CgroupDriver, layout)))
+            .AddSingleton(new StateDatabase(Path.Combine(options.Gateway.Root, "berth.db")));
+    }
+
+    private static void AddNetworkAndMetrics(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(options.Network)
+        .AddSingleton<CniConfiguration>()
+        .AddSingleton<CniInvoker>()
+        .AddSingleton(options.Metrics)
+        .AddSingleton<BerthMetrics>()
+        .AddHostedSingleton<MetricsServer>()
+        .AddHostedSingleton<IdleTrim>()
+        .AddHostedSingleton<CgroupSampler>();
+
+    private static void AddPlugins(IServiceCollection services) => services
+        .AddSingleton<HandlerStateStore>()
+        .AddSingleton<Action<PluginCall>>(static s =>
+        {
+            var metrics = s.GetRequiredService<BerthMetrics>();
+            return call => metrics.HandlerCall(call.Handler, call.Verb, call.Outcome.ToString(), call.Duration, isFault: call.Outcome >= PluginCallOutcome.DeadlineExceeded);
+        })
+        .AddSingleton<HandlerFactory>()
+        .AddSingleton<PluginCatalog>()
+        .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
+        .AddHostedSingleton<HandlerHealthLoop>();
+
+    private static void AddImages(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(options.Images)
+        .AddSingleton(new ImageFolders(options.Gateway.Root))
+        .AddSingleton<Trash>()
+        .AddSingleton<LayerStore>()
+        .AddSingleton<ImageStore>()
+        .AddSingleton<RegistryClient>()
+        .AddSingleton<ImagePuller>()
+        .AddSingleton<ImageImporter>()
+        .AddSingleton<ImageFileSystem>()
+        .AddSingleton<Snapshots>();
+
+    private static void AddSandboxes(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(new SandboxPaths(options.Gateway.State))
+        .AddSingleton<SandboxRegistry>()
+        .AddSingleton<SandboxObjects>()
+        .AddSingleton<SandboxFiles>()
+        .AddSingleton<SandboxNamespaces>()
+        .AddSingleton<SandboxCgroups>()
+        .AddSingleton<SandboxNetwork>()
+        .AddSingleton<SandboxSpecBuilder>()
+        .AddSingleton<SandboxBundle>()
+        .AddSingleton<SandboxPlanner>()
+        .AddSingleton<SandboxTeardown>()
+        .AddSingleton<SandboxRunner>()
+        .AddSingleton<SandboxStopper>()
+        .AddSingleton<SandboxRemover>()
+        .AddSingleton<GatewayStatus>()
+        .AddHostedSingleton<OwedRemovals>();
+
+    private static void AddContainers(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(new ContainerPaths(options.Gateway.State))
+        .AddSingleton(static s => new SeccompProfiles(s.GetRequiredService<BerthOptions>().Security.SeccompProfile, s.GetRequiredService<HostFacts>()))
+        .AddSingleton<OciSpecBuilder>()
+        .AddSingleton<ContainerRegistry>()
+        .AddSingleton<ContainerPlanner>()
+        .AddSingleton<ContainerBundle>()
+        .AddSingleton<ContainerExits>()
+        .AddSingleton<ContainerTeardown>()
+        .AddSingleton<ContainerCreator>()
+        .AddSingleton<ContainerStarter>()
+        .AddSingleton<ContainerStopper>()
+        .AddSingleton<ContainerRemover>()
+        .AddSingleton<ContainerExec>()
+        .AddSingleton<ContainerUpdater>()
+        .AddSingleton<ContainerLogs>()
+        .AddSingleton<ContainerUsage>()
+        .AddSingleton<ISandboxContainers, SandboxContainers>()
+        .AddSingleton<Recovery>();
+
+    private static void AddAdmin(IServiceCollection services) => services
+        .AddSingleton<AdminService>()
+        .AddSingleton<Doctor>()
+        .AddSingleton<IDoctorCheck, HandlersCheck>()
+        .AddSingleton<IDoctorCheck, CgroupCheck>()
+        .AddSingleton<IDoctorCheck, MountsCheck>()
+        .AddSingleton<IDoctorCheck>(static s => new NetworkCheck(() => s.GetRequiredService<CniConfiguration>().Current is { Ready: false } status ? status.Message : null))
+        .AddSingleton<IDoctorCheck, PrivilegesCheck>()
+        .AddSingleton<IDoctorCheck, OwedCheck>()
+        .AddSingleton<ImageImport>(static s => async (path, name, cancellationToken) =>
+        {
+            var images = await s.GetRequiredService<ImageImporter>().ImportAsync(path, name, cancellationToken);
+            return [.. images.Select(static i => (i.Id, i.RepoTags))];
+        });
+
+    private static IServiceCollection AddHostedSingleton<T>(this IServiceCollection services)
+        where T : class, IHostedService =>
+        services.AddSingleton<T>().AddSingleton<IHostedService>(static s => s.GetRequiredService<T>());
+}

@@ -1,0 +1,89 @@
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Images.Layers;
+using Berth.Images.Manifests;
+using Berth.Images.Registries;
+
+namespace Berth.Images;
+
+/// <summary>
+/// Pulls an image: which digest, its manifest for this machine, its configuration, its layers, then one row. Equal pulls
+/// with equal credentials are one; a caller that gives up leaves it running, and its retry joins.
+/// </summary>
+public sealed class ImagePuller(RegistryClient registries, LayerStore layers, ImageStore images, TimeProvider time, ILogger<ImagePuller> logger)
+{
+    private const int DeepestIndex = 2;
+
+    private readonly SingleFlight<ImageModel> _pulls = new();
+
+    /// <summary>Pulls by tag or digest.</summary>
+    /// <exception cref="RuntimeException">InvalidArgument, NotFound, PermissionDenied, Unavailable, DataLoss or ResourceExhausted.</exception>
+    public Task<ImageModel> PullAsync(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    {
+        var parsed = ImageReference.Parse(reference);
+        return _pulls.RunAsync($"{parsed} {credentials?.Fingerprint()}", () => PullAsync(parsed, credentials), cancellationToken);
+    }
+
+    private async Task<ImageModel> PullAsync(ImageReference reference, RegistryCredentials? credentials)
+    {
+        var started = time.GetTimestamp();
+        using var session = registries.Open(reference, credentials);
+        if (await TryReuseAsync(session, reference) is { } present)
+        {
+            return present;
+        }
+
+        var top = await session.FetchManifestAsync(null, CancellationToken.None);
+        var (manifest, content) = await ChooseAsync(session, reference, top);
+        var config = await session.FetchConfigAsync(manifest.Config, CancellationToken.None);
+        var blobs = LayerList.Match(manifest.Layers, ImageConfig.Parse(config, reference.ToString()), reference.ToString());
+        using var lease = await layers.EnsureAsync(blobs, session, CancellationToken.None);
+        var image = images.Put(new()
+        {
+            Id = manifest.Config.Digest,
+            Config = config,
+            Manifest = content,
+            ManifestDigest = top.Digest,
+            LayerIds = lease.Ids,
+            Names = [.. new[] { reference.Name, reference.NameOf(top.Digest) }.Distinct()],
+        });
+        logger.Pulled(reference.ToString(), session.Host, image.Id, image.LayerIds.Count, image.SizeBytes, (long)time.GetElapsedTime(started).TotalMilliseconds);
+        return image;
+    }
+
+    // Where an image of the repository is here, a HEAD alone often shows that nothing changed; registries do not count it as
+    // a pull. It is asked even for a digest that is here: the caller's right to pull is the registry's to grant.
+    private async Task<ImageModel?> TryReuseAsync(RegistrySession session, ImageReference reference)
+    {
+        if (!images.HasRepository(reference.Repository)
+            || await session.ResolveAsync(CancellationToken.None) is not { } digest
+            || (reference.Digest is { } wanted && wanted != digest)
+            || images.Find(reference.NameOf(digest)) is not { } image)
+        {
+            return null;
+        }
+
+        return image.RepoTags.Contains(reference.Name) || image.RepoDigests.Contains(reference.Name)
+            ? image
+            : images.AddName(image.Id, reference.Name);
+    }
+
+    private static async Task<(Manifest Manifest, byte[] Content)> ChooseAsync(RegistrySession session, ImageReference reference, FetchedManifest fetched)
+    {
+        var document = ManifestParser.Parse(fetched.Content, fetched.MediaType, reference.ToString());
+        for (var depth = 0; document is ManifestIndex index; depth++)
+        {
+            if (depth == DeepestIndex)
+            {
+                throw RuntimeException.InvalidArgument($"image {reference}: its indexes lead to further indexes, more than {DeepestIndex} deep");
+            }
+
+            var chosen = PlatformChoice.Choose(index, reference.ToString()).Descriptor;
+            fetched = await session.FetchManifestAsync(chosen.Digest, CancellationToken.None);
+            // The type is bound to the descriptor that was hashed, not to what the server says now.
+            document = ManifestParser.Parse(fetched.Content, chosen.MediaType, reference.ToString());
+        }
+
+        return ((Manifest)document, fetched.Content);
+    }
+}

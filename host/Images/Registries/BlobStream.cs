@@ -1,0 +1,97 @@
+using System.Net;
+using Berth.Abstractions;
+using Berth.Images.Layers;
+
+namespace Berth.Images.Registries;
+
+/// <summary>A download that goes on where it broke off, and never passes on more bytes than the manifest allows.</summary>
+internal sealed class BlobStream(
+    EndpointClient client, string path, Digest digest, long sizeBytes, HttpResponseMessage response, StallTimer stall, TimeProvider time, ILogger logger) : ReadOnlyStream
+{
+    private const int MostBreaks = 8;
+
+    private HttpResponseMessage? _response = response;
+    private Stream? _body;
+    private long _position;
+    private int _breaks;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            try
+            {
+                _body ??= await OpenBodyAsync(cancellationToken);
+                var count = await stall.RunAsync(token => _body.ReadAsync(buffer, token), cancellationToken);
+                _position += count;
+                return _position <= sizeBytes ? count : throw new RuntimeException(
+                    RuntimeErrorCode.DataLoss, $"registry {client.Endpoint.Host} sends more than the {sizeBytes} bytes that {digest} has");
+            }
+            catch (Exception e) when (IsBreak(e) && !cancellationToken.IsCancellationRequested)
+            {
+                await BreakAsync(e, cancellationToken);
+            }
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Drop();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private static bool IsBreak(Exception e) =>
+        e is HttpRequestException or IOException or TimeoutException or RuntimeException { Code: RuntimeErrorCode.Unavailable };
+
+    private async Task BreakAsync(Exception reason, CancellationToken cancellationToken)
+    {
+        Drop();
+        if (++_breaks > MostBreaks)
+        {
+            throw RuntimeException.Unavailable($"registry {client.Endpoint.Host}: {digest} stopped at {_position} of {sizeBytes} bytes: {reason.Message}; try again", reason);
+        }
+
+        logger.DownloadResumed(digest.Value, client.Endpoint.Host, _position, sizeBytes, reason.Message);
+        await Task.Delay(Backoff.After(_breaks), time, cancellationToken);
+    }
+
+    private async Task<Stream> OpenBodyAsync(CancellationToken cancellationToken)
+    {
+        _response ??= await client.SendAsync(HttpMethod.Get, path, manifest: false, _position, cancellationToken);
+        if (_response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.PartialContent))
+        {
+            throw await RegistryError.FromAsync(_response, client.Endpoint.Host, digest.Value, client.Transport, cancellationToken);
+        }
+
+        var body = await _response.Content.ReadAsStreamAsync(cancellationToken);
+        var start = _response.StatusCode == HttpStatusCode.PartialContent ? _response.Content.Headers.ContentRange?.From ?? 0 : 0;
+        if (start > _position)
+        {
+            throw RuntimeException.Unavailable($"registry {client.Endpoint.Host} gives {digest} from byte {start} where {_position} was asked for");
+        }
+
+        await SkipAsync(body, _position - start, cancellationToken);
+        return body;
+    }
+
+    // A server that knows no ranges begins anew.
+    private async Task SkipAsync(Stream body, long count, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[(int)Math.Min(count, 64 * 1024)];
+        while (count > 0)
+        {
+            var read = await stall.RunAsync(token => body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, count)), token), cancellationToken);
+            count -= read > 0 ? read : throw new HttpIOException(HttpRequestError.ResponseEnded, "the server ended before the place where it broke off");
+        }
+    }
+
+    private void Drop()
+    {
+        _response?.Dispose();
+        (_response, _body) = (null, null);
+    }
+}

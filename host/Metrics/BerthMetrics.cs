@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace Berth.Metrics;
+
+/// <summary>A number of pods or containers.</summary>
+public readonly record struct StateCount(string State, string Handler, long Count);
+
+/// <summary>All instruments of the gateway.</summary>
+public sealed class BerthMetrics : IDisposable
+{
+    /// <summary>The meter's name.</summary>
+    public const string MeterName = "Berth";
+
+    // What a kubelet waits for lies between a millisecond and its two minutes.
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120],
+    };
+
+    private readonly TimeProvider _timeProvider;
+    private readonly Meter _meter;
+    private readonly ConcurrentDictionary<string, long> _activeRpcs = new();
+    private readonly Histogram<double> _rpcDuration;
+    private readonly Histogram<double> _podStartDuration;
+    private readonly Histogram<double> _pullDuration;
+    private readonly Counter<long> _pulledBytes;
+    private readonly Histogram<double> _handlerCallDuration;
+    private readonly Counter<long> _handlerFaults;
+    private long _activePulls;
+
+    /// <summary>Creates the instruments.</summary>
+    public BerthMetrics(IMeterFactory meterFactory, TimeProvider timeProvider)
+    {
+        _timeProvider = timeProvider;
+        _meter = meterFactory.Create(MeterName);
+        _meter.CreateObservableGauge("rpc_active", ActiveRpcs, "{call}", "CRI calls that run now, by method");
+        _rpcDuration = Duration("rpc_duration_seconds", "Time of CRI calls, by method and gRPC status code");
+        _podStartDuration = Duration("pod_start_stage_duration_seconds", "Time of the stages of starting a pod, by stage and handler");
+        _meter.CreateObservableGauge("image_pulls_active", () => Interlocked.Read(ref _activePulls), "{pull}", "Image pulls that run now");
+        _pullDuration = Duration("image_pull_duration_seconds", "Time of image pulls, by result (ok or an error's code)");
+        _pulledBytes = _meter.CreateCounter<long>("image_pulled_bytes_total", "By", "Compressed bytes of layers that came from registries");
+        _handlerCallDuration = Duration("handler_call_duration_seconds", "Time of calls into handlers, by handler, verb and result (ok or an error's code)");
+        _handlerFaults = _meter.CreateCounter<long>("handler_faults_total", "{fault}", "Calls that counted against a handler's fault budget, by handler and verb");
+    }
+
+    /// <summary>A CRI call has ended.</summary>
+    public void Rpc(string method, string code, TimeSpan duration) =>
+        _rpcDuration.Record(duration.TotalSeconds, new("method", method), new("code", code));
+
+    /// <summary>A stage of starting a pod has ended; the result is the next one's start.</summary>
+    public long PodStartStage(long started, string stage, string handler)
+    {
+        _podStartDuration.Record(Since(started), new("stage", stage), new("handler", handler));
+        return _timeProvider.GetTimestamp();
+    }
+
+    /// <summary>A pull begins; the result goes to <see cref="PullStop"/>.</summary>
+    public long PullStart()
+    {
+        Interlocked.Increment(ref _activePulls);
+        return _timeProvider.GetTimestamp();
+    }
+
+    /// <summary>A pull ends.</summary>
+    /// <param name="started">Of <see cref="PullStart"/>.</param>
+    /// <param name="result"><c>ok</c>, or the error's code.</param>
+    public void PullStop(long started, string result)
+    {
+        Interlocked.Decrement(ref _activePulls);
+        _pullDuration.Record(Since(started), new KeyValuePair<string, object?>("result", result));
+    }
+
+    /// <summary>Bytes came from a registry.</summary>
+    public void Pulled(long bytes) => _pulledBytes.Add(bytes);
+
+    /// <summary>A call into a handler has ended.</summary>
+    /// <param name="handler">The handler's name.</param>
+    /// <param name="verb">The method of the contract.</param>
+    /// <param name="result">How it ended.</param>
+    /// <param name="duration">From the call to the answer or the deadline.</param>
+    /// <param name="isFault">Whether it counts against the handler.</param>
+    public void HandlerCall(string handler, string verb, string result, TimeSpan duration, bool isFault)
+    {
+        _handlerCallDuration.Record(duration.TotalSeconds, new("handler", handler), new("verb", verb), new("result", result));
+        if (isFault)
+        {
+            _handlerFaults.Add(1, new("handler", handler), new("verb", verb));
+        }
+    }
+
+    /// <summary>Reports the pods by state and handler; asked for at each scrape, so it must only look at memory.</summary>
+    public void ObservePods(Func<IEnumerable<StateCount>> pods) => Observe("pods", "{pod}", "Pod sandboxes, by state and handler", pods);
+
+    /// <summary>Reports the containers by state and handler; asked for at each scrape, so it must only look at memory.</summary>
+    public void ObserveContainers(Func<IEnumerable<StateCount>> containers) =>
+        Observe("containers", "{container}", "Containers, by state and handler", containers);
+
+    /// <summary>Reports how many removals failed and are tried again; asked for at each scrape, so it must only look at memory.</summary>
+    public void ObserveOwedRemovals(Func<long> owed) =>
+        _meter.CreateObservableGauge("owed_removals", owed, "{object}", "Objects whose removal failed and is tried again");
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    private IEnumerable<Measurement<long>> ActiveRpcs() =>
+        _activeRpcs.Select(static r => new Measurement<long>(r.Value, new KeyValuePair<string, object?>("method", r.Key)));
+
+    private void Observe(string name, string unit, string description, Func<IEnumerable<StateCount>> counts) =>
+        _meter.CreateObservableGauge(
+            name,
+            () => counts().Select(static c => new Measurement<long>(c.Count, new("state", c.State), new("handler", c.Handler))),
+            unit,
+            description);
+
+    private Histogram<double> Duration(string name, string description) => _meter.CreateHistogram(name, "s", description, tags: null, Seconds);
+
+    private double Since(long started) => _timeProvider.GetElapsedTime(started).TotalSeconds;
+}

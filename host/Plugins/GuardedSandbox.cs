@@ -1,0 +1,30 @@
+using Berth.Abstractions;
+using Limits = Berth.Plugins.PluginDeadlines;
+
+namespace Berth.Plugins;
+
+/// <summary>A plugin's sandbox behind the guard.</summary>
+internal sealed class GuardedSandbox(ISandbox inner, PluginGuard guard) : ISandbox
+{
+    public string Id { get; } = guard.Run("SandboxId", () => inner.Id);
+
+    public Task<ProcessExit> Exit { get; } = guard.Run("SandboxExit", () => inner.Exit);
+
+    public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) =>
+        guard.RunAsync("SandboxInfo", Limits.Read, inner.InfoAsync, cancellationToken);
+
+    public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken) => new GuardedContainer(
+        await guard.RunAsync("CreateContainer", Limits.CreateContainer, token => inner.CreateContainerAsync(request, token), cancellationToken), guard);
+
+    public IContainer? FindContainer(string containerId) =>
+        guard.Run("FindContainer", () => inner.FindContainer(containerId)) is { } container ? new GuardedContainer(container, guard) : null;
+
+    public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) =>
+        guard.RunAsync("SandboxStats", Limits.Read, inner.StatsAsync, cancellationToken);
+
+    public Task UpdateResourcesAsync(PodResources resources, CancellationToken cancellationToken) =>
+        guard.RunAsync("SandboxUpdateResources", Limits.Update, token => inner.UpdateResourcesAsync(resources, token), cancellationToken);
+
+    public Task<int> OpenPortAsync(int port, CancellationToken cancellationToken) =>
+        guard.RunAsync("OpenPort", Limits.Read, token => inner.OpenPortAsync(port, token), cancellationToken);
+}

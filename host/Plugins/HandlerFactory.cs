@@ -1,0 +1,88 @@
+using System.Text;
+using Berth.Abstractions;
+using Berth.Configuration;
+
+namespace Berth.Plugins;
+
+/// <summary>Creates one handler: its folders, its context, the plugin's object, the guard around it.</summary>
+/// <param name="store">Where handlers keep their records.</param>
+/// <param name="observe">Gets every call into a plugin.</param>
+/// <param name="time">The clock.</param>
+/// <param name="loggers">For the handlers' own lines.</param>
+public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> observe, TimeProvider time, ILoggerFactory loggers)
+{
+    // Promised by HandlerConfig.StateDirectory.
+    private const int LongestStateDirectory = 60;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly ILogger _logger = loggers.CreateLogger<HandlerFactory>();
+
+    internal async Task<HandlerEntry> CreateAsync(
+        HandlerPlan plan, LoadedPlugin? plugin, GatewayOptions gateway, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+    {
+        var entry = new HandlerEntry
+        {
+            Name = plan.Name,
+            Plugin = plan.Plugin,
+            PluginVersion = plugin?.Entry.Version ?? "",
+            StateVersions = plugin?.Manifest?.StateVersions ?? [],
+            Overhead = plan.Overhead,
+            Disabled = plan.Disabled,
+        };
+        if (plan.Disabled)
+        {
+            return entry with { Failure = "it is disabled in the configuration" };
+        }
+
+        if (plugin?.Instance is not { } instance)
+        {
+            return entry with { Failure = Missing(plan, plugin) };
+        }
+
+        try
+        {
+            return entry with { Handler = await CreateAsync(plan, instance, gateway, cgroupDriver, cancellationToken) };
+        }
+        catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException)
+        {
+            return entry with { Failure = e.Message };
+        }
+    }
+
+    private async Task<GuardedHandler> CreateAsync(
+        HandlerPlan plan, IRuntimePlugin plugin, GatewayOptions gateway, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+    {
+        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger);
+        var config = new HandlerConfig
+        {
+            Name = plan.Name,
+            Options = plan.Options,
+            StateDirectory = PrivateFolder(gateway.State, plan.Name, LongestStateDirectory),
+            DataDirectory = PrivateFolder(gateway.Root, plan.Name, int.MaxValue),
+            CgroupDriver = cgroupDriver,
+        };
+        var context = new HandlerContext(plan.Name, store, loggers);
+        var inner = await guard.RunAsync("CreateHandler", PluginDeadlines.Create, token => plugin.CreateHandlerAsync(config, context, token), cancellationToken);
+        return new(inner, guard, time, _logger);
+    }
+
+    private static string PrivateFolder(string parent, string handler, int longest)
+    {
+        var path = Path.Combine(parent, "h", handler);
+        if (Encoding.UTF8.GetByteCount(path) > longest)
+        {
+            throw RuntimeException.InvalidArgument($"its state folder {path} is longer than {longest} bytes: shorten gateway.state or the handler's name");
+        }
+
+        Directory.CreateDirectory(path, OwnerOnly);
+        File.SetUnixFileMode(path, OwnerOnly);
+        return path;
+    }
+
+    private static string Missing(HandlerPlan plan, LoadedPlugin? plugin) => plugin switch
+    {
+        { } => $"plugin '{plan.Plugin}' is {plugin.Entry.State}: {plugin.Entry.Reason}",
+        _ when plan.Plugin.Length == 0 => "plugins.json names no plugin for it, and no plugin offers a handler of this name",
+        _ => $"there is no plugin '{plan.Plugin}' in the plugin folders",
+    };
+}

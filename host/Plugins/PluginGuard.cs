@@ -1,0 +1,128 @@
+using System.Runtime.ExceptionServices;
+using Berth.Abstractions;
+
+namespace Berth.Plugins;
+
+/// <summary>A call into a plugin, for the metrics.</summary>
+/// <param name="Plugin">The plugin's id.</param>
+/// <param name="Handler">The handler's name.</param>
+/// <param name="Verb">The contract's member, without Async.</param>
+/// <param name="Duration">From the call to the answer or the deadline.</param>
+/// <param name="Outcome">How it ended.</param>
+public readonly record struct PluginCall(string Plugin, string Handler, string Verb, TimeSpan Duration, PluginCallOutcome Outcome);
+
+/// <summary>How a call ended. The last two are faults of the plugin.</summary>
+public enum PluginCallOutcome
+{
+    Done,
+    Refused,
+    Cancelled,
+    DeadlineExceeded,
+    Broken,
+}
+
+/// <summary>
+/// The one gate for calls into a plugin: each runs on a thread of the pool (a plugin that blocks holds up nobody else),
+/// has a deadline even if the plugin ignores its token, and ends in an answer, a <see cref="RuntimeException"/> or the
+/// caller's own cancellation.
+/// </summary>
+internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger)
+{
+    private long _calls;
+    private long _faults;
+
+    public string Plugin => plugin;
+
+    public string Handler => handler;
+
+    public long Calls => Interlocked.Read(ref _calls);
+
+    public long Faults => Interlocked.Read(ref _faults);
+
+    public Task RunAsync(string verb, TimeSpan limit, Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
+        RunAsync(
+            verb,
+            limit,
+            async token =>
+            {
+                await call(token);
+                return true;
+            },
+            cancellationToken);
+
+    public async Task<T> RunAsync<T>(string verb, TimeSpan limit, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = time.GetTimestamp();
+        using var deadline = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        var token = either.Token;
+        try
+        {
+            var answer = await Task.Run(() => call(token), CancellationToken.None).WaitAsync(token);
+            if (answer is null)
+            {
+                throw new InvalidOperationException("the answer is null");
+            }
+
+            Count(verb, started, PluginCallOutcome.Done);
+            return answer;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            Count(verb, started, PluginCallOutcome.Cancelled);
+            throw;
+        }
+        catch (OperationCanceledException e) when (deadline.IsCancellationRequested)
+        {
+            Count(verb, started, PluginCallOutcome.DeadlineExceeded);
+            throw new RuntimeException(
+                RuntimeErrorCode.DeadlineExceeded, $"plugin {plugin} gave no answer to {verb} of handler {handler} within {limit.TotalSeconds:0} s", e);
+        }
+        catch (Exception e)
+        {
+            throw Translate(verb, started, e);
+        }
+    }
+
+    /// <summary>For the few members that answer at once.</summary>
+    public T Run<T>(string verb, Func<T> call)
+    {
+        var started = time.GetTimestamp();
+        try
+        {
+            var answer = call();
+            Count(verb, started, PluginCallOutcome.Done);
+            return answer;
+        }
+        catch (Exception e)
+        {
+            throw Translate(verb, started, e);
+        }
+    }
+
+    private RuntimeException Translate(string verb, long started, Exception e)
+    {
+        if (e is RuntimeException)
+        {
+            Count(verb, started, PluginCallOutcome.Refused);
+            ExceptionDispatchInfo.Throw(e); // with the plugin's own stack
+        }
+
+        Count(verb, started, PluginCallOutcome.Broken);
+        PluginsLog.PluginFault(logger, e, plugin, verb, handler);
+        return new RuntimeException(
+            RuntimeErrorCode.Internal, $"plugin {plugin} failed in {verb} of handler {handler}: {e.GetType().Name}: {e.Message}", e);
+    }
+
+    private void Count(string verb, long started, PluginCallOutcome outcome)
+    {
+        Interlocked.Increment(ref _calls);
+        if (outcome is PluginCallOutcome.DeadlineExceeded or PluginCallOutcome.Broken)
+        {
+            Interlocked.Increment(ref _faults);
+        }
+
+        observe(new(plugin, handler, verb, time.GetElapsedTime(started), outcome));
+    }
+}

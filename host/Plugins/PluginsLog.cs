@@ -1,0 +1,28 @@
+namespace Berth.Plugins;
+
+internal static partial class PluginsLog
+{
+    [LoggerMessage(EventId = 400, EventName = "HandlerLine", Message = "{Handler}: {Line}")]
+    public static partial void HandlerLine(ILogger logger, LogLevel level, string handler, string line);
+
+    [LoggerMessage(401, LogLevel.Information, "Plugin {Plugin} {Version} from {Folder}", EventName = "PluginLoaded")]
+    public static partial void PluginLoaded(ILogger logger, string plugin, string version, string folder);
+
+    [LoggerMessage(402, LogLevel.Error, "Plugin {Plugin} in {Folder} is {State}: {Reason}", EventName = "PluginRejected")]
+    public static partial void PluginRejected(ILogger logger, string plugin, string folder, PluginState state, string reason);
+
+    [LoggerMessage(403, LogLevel.Warning, "Plugin {Plugin} in {Folder} is not used: {First} has one of the same id", EventName = "PluginDuplicate")]
+    public static partial void PluginDuplicate(ILogger logger, string plugin, string folder, string first);
+
+    [LoggerMessage(404, LogLevel.Error, "Handler {Handler} of plugin {Plugin} failed: {Reason}", EventName = "HandlerFailed")]
+    public static partial void HandlerFailed(ILogger logger, string handler, string plugin, string reason);
+
+    [LoggerMessage(405, LogLevel.Information, "Handler {Handler} is ready: {Version}", EventName = "HandlerReady")]
+    public static partial void HandlerReady(ILogger logger, string handler, string version);
+
+    [LoggerMessage(406, LogLevel.Warning, "Handler {Handler} is not ready: {Reason}", EventName = "HandlerNotReady")]
+    public static partial void HandlerNotReady(ILogger logger, string handler, string reason);
+
+    [LoggerMessage(407, LogLevel.Error, "Plugin {Plugin} failed in {Verb} of handler {Handler}", EventName = "PluginFault")]
+    public static partial void PluginFault(ILogger logger, Exception exception, string plugin, string verb, string handler);
+}

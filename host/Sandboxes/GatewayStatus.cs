@@ -1,0 +1,63 @@
+using System.Globalization;
+using Berth.Abstractions;
+using Berth.Configuration;
+using Berth.Containers.Spec;
+using Berth.Linux;
+using Berth.Network;
+using Berth.Plugins;
+
+namespace Berth.Sandboxes;
+
+/// <summary>A handler, as Status shows it.</summary>
+public sealed record HandlerStatus(string Name, bool IsDefault, bool Ready, string Reason, HandlerFeatures Features, string Plugin, string RuntimeVersion);
+
+/// <summary>What the CRI Status call answers.</summary>
+public sealed record GatewayConditions(
+    bool RuntimeReady,
+    string RuntimeReason,
+    string RuntimeMessage,
+    bool NetworkReady,
+    string NetworkReason,
+    string NetworkMessage,
+    IReadOnlyList<HandlerStatus> Handlers,
+    IReadOnlyDictionary<string, string> Info);
+
+/// <summary>The gateway's state, from memory: no plugin and no process is asked.</summary>
+public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, CgroupTree cgroups, BerthOptions options, HostFacts facts)
+{
+    public CgroupDriver CgroupDriver => cgroups.Driver;
+
+    public GatewayConditions Read()
+    {
+        var table = handlers.Current;
+        var rows = table.Handlers.Values
+            .Select(h => new HandlerStatus(h.Name, h.Name == options.Selection.Default, h.Ready, h.Reason, h.Handler?.Health.Features ?? new(), h.Plugin, h.Handler?.Health.Check.RuntimeVersion ?? ""))
+            .OrderBy(static h => h.Name, StringComparer.Ordinal)
+            .ToList();
+        var fallback = rows.Find(static h => h.IsDefault);
+        var (ready, reason, message) = fallback switch
+        {
+            null => (false, "DefaultHandlerMissing", $"the default handler {options.Selection.Default} does not exist; known: {string.Join(", ", rows.Select(static h => h.Name))}"),
+            { Ready: false } => (false, "DefaultHandlerNotReady", $"handler {fallback.Name}: {fallback.Reason}"),
+            _ => (true, "", ""),
+        };
+        var network = cni.Current;
+        return new(ready, reason, message, network.Ready, network.Reason, network.Message, rows, Info(table));
+    }
+
+    private Dictionary<string, string> Info(PluginSnapshot table)
+    {
+        var info = new Dictionary<string, string>
+        {
+            ["cgroupDriver"] = cgroups.Driver.ToString(),
+            ["oomScoreAdjFloor"] = facts.OomScoreFloor.ToString(CultureInfo.InvariantCulture),
+            ["capabilitiesMissing"] = string.Join(",", CapabilitySet.All.Except(facts.BoundingSet).Names),
+        };
+        foreach (var plugin in table.Plugins.Where(static p => p.Reason.Length > 0))
+        {
+            info[$"plugin.{plugin.Folder}"] = $"{plugin.State}: {plugin.Reason}";
+        }
+
+        return info;
+    }
+}

@@ -1,0 +1,19 @@
+using Berth.Abstractions;
+using Berth.Containers;
+
+namespace Berth.Sandboxes;
+
+/// <summary>The pod's size in the contract's units.</summary>
+internal static class PodSize
+{
+    public static PodResources Of(PodSandboxSpec spec) => new()
+    {
+        CpuMillis = CpuMillis(spec.Resources),
+        MemoryBytes = spec.Resources?.MemoryLimitBytes ?? 0,
+        OverheadCpuMillis = CpuMillis(spec.Overhead),
+        OverheadMemoryBytes = spec.Overhead?.MemoryLimitBytes ?? 0,
+    };
+
+    public static long CpuMillis(ContainerResources? resources) =>
+        resources is { CpuQuota: > 0, CpuPeriod: > 0 } ? resources.CpuQuota * 1000 / resources.CpuPeriod : 0;
+}

@@ -1,0 +1,114 @@
+using System.Text;
+using Berth.Abstractions;
+using Berth.Containers;
+using Berth.Linux;
+
+namespace Berth.Sandboxes;
+
+/// <summary>The files of a pod that its containers get by bind mount: hosts, hostname, resolv.conf and /dev/shm.</summary>
+public sealed class SandboxFiles(SandboxPaths paths)
+{
+    private const long ShmBytes = 64L * 1024 * 1024;
+
+    /// <summary>Makes the folders, the hostname, resolv.conf and shm. Hosts comes with the addresses.</summary>
+    public void Create(Sandbox sandbox)
+    {
+        var id = sandbox.Id;
+        Directory.CreateDirectory(paths.Folder(id));
+        foreach (var folder in (string[])[paths.Namespaces(id), paths.Bundle(id), paths.Private(id)])
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        File.WriteAllText(paths.Hostname(id), sandbox.Hostname + "\n");
+        WriteResolvConf(sandbox);
+        if (sandbox.Spec.Namespaces.Ipc != NamespaceMode.Node)
+        {
+            Directory.CreateDirectory(paths.Shm(id));
+            Mounts.Tmpfs(paths.Shm(id), ShmBytes, "1777");
+        }
+
+        if (sandbox.Spec.LogDirectory is { Length: > 0 } logs)
+        {
+            Directory.CreateDirectory(logs);
+        }
+    }
+
+    /// <summary>Writes /etc/hosts once the addresses are known; host network pods get a copy of the host's.</summary>
+    public void WriteHosts(Sandbox sandbox)
+    {
+        if (sandbox.Spec.Namespaces.Network == NamespaceMode.Node)
+        {
+            File.Copy("/etc/hosts", paths.Hosts(sandbox.Id), overwrite: true);
+            return;
+        }
+
+        var text = new StringBuilder("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
+        foreach (var ip in sandbox.Ips)
+        {
+            text.Append(ip).Append('\t').Append(sandbox.Hostname).Append('\n');
+        }
+
+        File.WriteAllText(paths.Hosts(sandbox.Id), text.ToString());
+    }
+
+    /// <summary>Removes all of it; what is gone is success.</summary>
+    public void Remove(string id)
+    {
+        var folder = paths.Folder(id);
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        MountTable.UnmountBeneath(folder);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private void WriteResolvConf(Sandbox sandbox)
+    {
+        var target = paths.ResolvConf(sandbox.Id);
+        if (sandbox.Spec.Dns is not { } dns)
+        {
+            File.Copy("/etc/resolv.conf", target, overwrite: true);
+            return;
+        }
+
+        var text = new StringBuilder();
+        if (dns.Searches.Count > 0)
+        {
+            text.Append("search ").AppendJoin(' ', dns.Searches).Append('\n');
+        }
+
+        foreach (var server in dns.Servers)
+        {
+            text.Append("nameserver ").Append(server).Append('\n');
+        }
+
+        if (dns.Options.Count > 0)
+        {
+            text.Append("options ").AppendJoin(' ', dns.Options).Append('\n');
+        }
+
+        File.WriteAllText(target, text.ToString());
+    }
+
+    /// <summary>Refuses what could add a line of its own to a file.</summary>
+    public static void Validate(PodSandboxSpec spec)
+    {
+        IEnumerable<string> values = [spec.Hostname, .. spec.Dns?.Servers ?? [], .. spec.Dns?.Searches ?? [], .. spec.Dns?.Options ?? []];
+        foreach (var value in values)
+        {
+            if (value.Any(static c => char.IsControl(c)))
+            {
+                throw RuntimeException.InvalidArgument($"pod {spec.Namespace}/{spec.Name}: hostname and DNS values must not hold control characters");
+            }
+        }
+
+        // sethostname(2): HOST_NAME_MAX is 64.
+        if (Encoding.UTF8.GetByteCount(spec.Hostname) > 64)
+        {
+            throw RuntimeException.InvalidArgument($"pod {spec.Namespace}/{spec.Name}: hostname is longer than 64 bytes");
+        }
+    }
+}

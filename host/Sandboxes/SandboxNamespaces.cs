@@ -1,0 +1,65 @@
+using Berth.Containers;
+using Berth.Linux;
+
+namespace Berth.Sandboxes;
+
+/// <summary>The pod's namespaces, made by a thread and pinned by bind mounts; no process holds them.</summary>
+public sealed class SandboxNamespaces(SandboxPaths paths)
+{
+    /// <summary>Makes those that the pod does not share with the host; the paths by OCI type.</summary>
+    /// <param name="sandbox">Its folders exist.</param>
+    /// <param name="ownNetwork">Whether the gateway makes the network namespace.</param>
+    /// <param name="sysctls">By path beneath /proc/sys.</param>
+    public IReadOnlyDictionary<string, string> Create(Sandbox sandbox, bool ownNetwork, IReadOnlyList<KeyValuePair<string, string>> sysctls)
+    {
+        var modes = sandbox.Spec.Namespaces;
+        var pod = new Dictionary<string, string>();
+        if (ownNetwork && modes.Network != NamespaceMode.Node)
+        {
+            pod["network"] = PinFile(sandbox.Id, "net");
+        }
+
+        // With the host's network the host's name is the pod's.
+        if (modes.Network != NamespaceMode.Node)
+        {
+            pod["uts"] = PinFile(sandbox.Id, "uts");
+        }
+
+        if (modes.Ipc != NamespaceMode.Node)
+        {
+            pod["ipc"] = PinFile(sandbox.Id, "ipc");
+        }
+
+        if (pod.Count > 0)
+        {
+            Namespaces.Create(new NamespacePins
+            {
+                Network = pod.GetValueOrDefault("network"),
+                Ipc = pod.GetValueOrDefault("ipc"),
+                Uts = pod.GetValueOrDefault("uts"),
+                Hostname = sandbox.Hostname,
+                Sysctls = sysctls,
+            });
+        }
+
+        return pod;
+    }
+
+    /// <summary>Lets the namespaces go; they end with their last process.</summary>
+    public void Remove(string id)
+    {
+        foreach (var type in (string[])["net", "ipc", "uts"])
+        {
+            var pin = paths.Namespace(id, type);
+            Mounts.Unmount(pin);
+            File.Delete(pin);
+        }
+    }
+
+    private string PinFile(string id, string type)
+    {
+        var path = paths.Namespace(id, type);
+        File.Create(path).Dispose();
+        return path;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Security.Cryptography;
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Configuration;
+using Berth.Containers;
+using Berth.Containers.Spec;
+using Berth.Plugins;
+
+namespace Berth.Sandboxes;
+
+/// <summary>Turns a request into a plan, or refuses it; nothing outside this process is touched.</summary>
+public sealed class SandboxPlanner(
+    HandlerTable handlers,
+    BerthOptions options,
+    CgroupTree cgroups,
+    SandboxNetwork network,
+    SandboxPaths paths,
+    TimeProvider time)
+{
+    public SandboxPlan Plan(PodSandboxSpec spec, string runtimeHandler)
+    {
+        SandboxFiles.Validate(spec);
+        var hostNetwork = spec.Namespaces.Network == NamespaceMode.Node;
+        var table = handlers.Current;
+        var decision = HandlerSelector.Select(Facts(spec, runtimeHandler), options.Selection, table.KnownHandlers).EnsureAllowed();
+        var handler = table.GetReady(decision.Handler);
+        var features = handler.Health.Features;
+        Refuse(spec, decision.Handler, features);
+        if (!hostNetwork)
+        {
+            _ = network.RequireConfiguration();
+        }
+
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        return new()
+        {
+            Sandbox = new Sandbox
+            {
+                Id = id,
+                Spec = spec,
+                Phase = SandboxPhase.Creating,
+                CreatedAt = time.GetUtcNow(),
+                Handler = decision.Handler,
+                HandlerReason = decision.Reason,
+                RequestedHandler = runtimeHandler,
+                Hostname = Hostname(spec, id, hostNetwork),
+                Cgroup = cgroups.PodCgroup(id, spec.CgroupParent),
+                BootId = BootId.Current,
+            },
+            Handler = handler,
+            Check = handler.Health.Check,
+            OwnsNetwork = features.NetworkNamespace == NetworkNamespaceOwner.Host,
+            SharedPid = spec.Namespaces.Pid == NamespaceMode.Pod,
+            Sysctls = SysctlPolicy.Create(spec.Sysctls, spec.Namespaces),
+            BundlePath = paths.Bundle(id),
+            PrivateDirectory = paths.Private(id),
+        };
+    }
+
+    private static PodFacts Facts(PodSandboxSpec spec, string runtimeHandler) => new()
+    {
+        Namespace = spec.Namespace,
+        Name = spec.Name,
+        Labels = spec.Labels,
+        Annotations = spec.Annotations,
+        HostNetwork = spec.Namespaces.Network == NamespaceMode.Node,
+        HostPid = spec.Namespaces.Pid == NamespaceMode.Node,
+        HostIpc = spec.Namespaces.Ipc == NamespaceMode.Node,
+        Privileged = spec.Privileged,
+        MemoryBytes = spec.Resources?.MemoryLimitBytes ?? 0,
+        CpuMillis = PodSize.CpuMillis(spec.Resources),
+        RuntimeHandler = runtimeHandler,
+    };
+
+    private static void Refuse(PodSandboxSpec spec, string handler, HandlerFeatures features)
+    {
+        var modes = spec.Namespaces;
+        var hostNamespace = modes.Network == NamespaceMode.Node || modes.Pid == NamespaceMode.Node || modes.Ipc == NamespaceMode.Node;
+        (bool Asked, bool Has, string What)[] needs =
+        [
+            (hostNamespace, features.HostNamespaces, "host namespaces"),
+            (modes.Pid == NamespaceMode.Pod, features.SharedPidNamespace, "a shared PID namespace"),
+            (spec.Privileged, features.Privileged, "privileged pods"),
+            (modes.User is { Mode: not NamespaceMode.Node }, features.UserNamespaces, "user namespaces"),
+        ];
+        foreach (var (_, _, what) in needs.Where(static n => n.Asked && !n.Has))
+        {
+            throw RuntimeException.InvalidArgument(
+                $"pod {spec.Namespace}/{spec.Name} asks for {what}, which handler {handler} does not have; choose another RuntimeClass");
+        }
+    }
+
+    private static string Hostname(PodSandboxSpec spec, string id, bool hostNetwork) =>
+        spec.Hostname.Length > 0 ? spec.Hostname : hostNetwork ? Environment.MachineName : id[..12];
+}

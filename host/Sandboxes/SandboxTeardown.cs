@@ -1,0 +1,122 @@
+using Berth.Abstractions;
+using Berth.Common;
+using Berth.Plugins;
+
+namespace Berth.Sandboxes;
+
+/// <summary>
+/// Takes a sandbox down, whatever is left of it: the undo of a failed run, StopPodSandbox, RemovePodSandbox, the
+/// recovery after kill -9 and the background retry are all this. Every step succeeds on what is gone, so the whole may
+/// be repeated; a step that fails does not keep the others from running.
+/// </summary>
+public sealed class SandboxTeardown(
+    SandboxRegistry registry,
+    ISandboxContainers containers,
+    HandlerTable handlers,
+    SandboxObjects objects,
+    SandboxNetwork network,
+    SandboxNamespaces namespaces,
+    SandboxCgroups cgroups,
+    SandboxFiles files,
+    SandboxPaths paths,
+    HandlerStateStore handlerState,
+    KeyedLock locks,
+    ILogger<SandboxTeardown> log)
+{
+    /// <summary>Ends everything that runs and gives the network back; the record, files and logs stay.</summary>
+    public async Task EndAsync(string id, CancellationToken cancellationToken)
+    {
+        using var held = await locks.AcquireAsync(id, cancellationToken);
+        await EndHeldAsync(id, cancellationToken);
+    }
+
+    private async Task EndHeldAsync(string id, CancellationToken cancellationToken)
+    {
+        var sandbox = registry.Get(id);
+        if (sandbox is null)
+        {
+            return;
+        }
+
+        // DEL takes longer than the rest and needs nothing of it but the namespace.
+        await AllAsync(id, [
+            () => KillAndDestroyAsync(sandbox, cancellationToken),
+            () => network.DetachAsync(sandbox, cancellationToken),
+        ]);
+        namespaces.Remove(id);
+        objects.Drop(id);
+    }
+
+    /// <summary>Removes the sandbox with its containers, and at last its record.</summary>
+    public async Task RemoveAllAsync(string id, CancellationToken cancellationToken)
+    {
+        using var held = await locks.AcquireAsync(id, cancellationToken);
+        if (registry.Update(id, static s => s with { Phase = SandboxPhase.Removing }) is null)
+        {
+            return;
+        }
+
+        await containers.RemoveAllAsync(id, cancellationToken);
+        await EndHeldAsync(id, cancellationToken);
+        var sandbox = registry.Get(id)!;
+        await AllAsync(id, [
+            () => cgroups.RemoveAsync(sandbox, cancellationToken),
+            () => Task.Run(() => files.Remove(id), CancellationToken.None),
+        ]);
+        registry.Delete(id);
+    }
+
+    private async Task KillAndDestroyAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        await containers.KillAllAsync(sandbox.Id, cancellationToken);
+        await DestroyAsync(sandbox, cancellationToken);
+    }
+
+    // A handler that is gone or broken must not keep the pod: its processes are in cgroups of ours.
+    private async Task DestroyAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        if (sandbox.Prepared is null)
+        {
+            return;
+        }
+
+        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is { } handler)
+        {
+            await handler.DestroySandboxAsync(
+                new DestroyRequest { SandboxId = sandbox.Id, PrivateDirectory = paths.Private(sandbox.Id), State = handlerState.Load(sandbox.Id) },
+                cancellationToken);
+            return;
+        }
+
+        await cgroups.KillAsync(sandbox, containers.CgroupPaths(sandbox.Id), cancellationToken);
+        containers.RecordLost(sandbox.Id, $"handler {sandbox.Handler} is gone; the pod was killed by its cgroup");
+        SandboxLog.KilledByCgroup(log, sandbox.Id, $"no handler {sandbox.Handler}");
+    }
+
+    private async Task AllAsync(string id, IReadOnlyList<Func<Task>> steps)
+    {
+        var failures = (await Task.WhenAll(steps.Select(TryAsync))).OfType<Exception>().ToList();
+        if (failures.Count == 0)
+        {
+            return;
+        }
+
+        var reason = string.Join("; ", failures.Select(static f => f.Message));
+        registry.Update(id, s => s with { Owed = reason });
+        SandboxLog.Owed(log, id, reason);
+        throw new RuntimeException(RuntimeErrorCode.Unavailable, $"sandbox {id}: {reason}; the removal is retried", failures[0]);
+    }
+
+    private static async Task<Exception?> TryAsync(Func<Task> step)
+    {
+        try
+        {
+            await step();
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+}

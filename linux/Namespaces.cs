@@ -1,0 +1,128 @@
+using System.Text;
+
+namespace Berth.Linux;
+
+/// <summary>The namespaces of a pod to be made, and where each is to be pinned; null is not made.</summary>
+public sealed record NamespacePins
+{
+    /// <summary>An existing file on which the network namespace is bind-mounted.</summary>
+    public string? Network { get; init; }
+
+    /// <summary>The same for the IPC namespace.</summary>
+    public string? Ipc { get; init; }
+
+    /// <summary>The same for the UTS namespace.</summary>
+    public string? Uts { get; init; }
+
+    /// <summary>The host name within the UTS namespace.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>Kernel settings by their path beneath /proc/sys, written inside the new namespaces.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Sysctls { get; init; } = [];
+}
+
+/// <summary>
+/// Makes namespaces without a process: unshare(2) acts on the calling thread, so a thread is made for it, pins the
+/// namespaces by bind mounts and ends. Threads inherit the namespaces of the thread that makes them, so nothing on that
+/// thread may start another: its body is system calls only.
+/// </summary>
+public static class Namespaces
+{
+    /// <summary>Makes and pins; when it fails, what was pinned stays and is the caller's to unmount.</summary>
+    public static void Create(NamespacePins pins)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() => failure = Catch(() => CreateHere(pins)), 128 * 1024) { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            throw failure;
+        }
+    }
+
+    /// <summary>Runs system calls inside an existing network namespace, on a thread of their own. The body must not await or start anything.</summary>
+    public static T InNetwork<T>(string path, Func<T> body)
+    {
+        using var target = SafeFd.OpenRead(path);
+        T result = default!;
+        Exception? failure = null;
+        var thread = new Thread(
+            () => failure = Catch(() =>
+            {
+                Check(Libc.setns(target.Number, Libc.CLONE_NEWNET), "setns", path);
+                result = body();
+            }),
+            256 * 1024) { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        return failure is null ? result : throw failure;
+    }
+
+    private static void CreateHere(NamespacePins pins)
+    {
+        var flags = (pins.Network is null ? 0 : Libc.CLONE_NEWNET) | (pins.Ipc is null ? 0 : Libc.CLONE_NEWIPC) | (pins.Uts is null ? 0 : Libc.CLONE_NEWUTS);
+        Check(Libc.unshare(flags), "unshare", "");
+        if (pins.Network is not null)
+        {
+            BringLoopbackUp();
+        }
+
+        if (pins is { Uts: not null, Hostname: { } name })
+        {
+            Check(Libc.sethostname(name, Encoding.UTF8.GetByteCount(name)), "sethostname", name);
+        }
+
+        foreach (var (key, value) in pins.Sysctls)
+        {
+            using var file = SafeFd.Open($"/proc/sys/{key}", Libc.O_WRONLY);
+            file.Write(Encoding.ASCII.GetBytes(value));
+        }
+
+        Pin("net", pins.Network);
+        Pin("ipc", pins.Ipc);
+        Pin("uts", pins.Uts);
+    }
+
+    // /proc/self is the process's first thread; only thread-self names the thread that unshared.
+    private static void Pin(string type, string? target)
+    {
+        if (target is not null)
+        {
+            Mounts.Bind($"/proc/thread-self/ns/{type}", target);
+        }
+    }
+
+    // struct ifreq: 16 bytes of name, then the flags; see netdevice(7).
+    private static unsafe void BringLoopbackUp()
+    {
+        using var socket = new SafeFd(Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0));
+        var request = stackalloc byte[40];
+        new Span<byte>(request, 40).Clear();
+        (request[0], request[1]) = ((byte)'l', (byte)'o');
+        Check(Libc.ioctl(socket.Number, Libc.SIOCGIFFLAGS, request), "ioctl(SIOCGIFFLAGS)", "lo");
+        *(short*)(request + 16) |= 1; // IFF_UP
+        Check(Libc.ioctl(socket.Number, Libc.SIOCSIFFLAGS, request), "ioctl(SIOCSIFFLAGS)", "lo");
+    }
+
+    private static Exception? Catch(Action body)
+    {
+        try
+        {
+            body();
+            return null;
+        }
+        catch (Exception e) when (e is LinuxException or IOException or SystemException)
+        {
+            return e;
+        }
+    }
+
+    private static void Check(int result, string call, string subject)
+    {
+        if (result != 0)
+        {
+            throw LinuxException.Last(call, subject);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+namespace Berth.Linux;
+
+/// <summary>Settings of the gateway's own process.</summary>
+public static class OwnProcess
+{
+    private const uint CLOSE_RANGE_CLOEXEC = 4;
+
+    /// <summary>The user whose rights this process has.</summary>
+    public static uint EffectiveUserId => Libc.geteuid();
+
+    /// <summary>Keeps descriptors that this process inherited from reaching any child; first thing in Main.</summary>
+    public static void ShieldInheritedDescriptors() => _ = Libc.close_range(3, uint.MaxValue, CLOSE_RANGE_CLOEXEC);
+
+    /// <summary>
+    /// New files are writable by their owner only. The mask is the whole process's, so it is set once and every other mode is
+    /// set by its path.
+    /// </summary>
+    public static void SetUmask() => _ = Libc.umask(0x12); // 022
+}

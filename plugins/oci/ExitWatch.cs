@@ -1,0 +1,43 @@
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Oci;
+
+/// <summary>
+/// Learns how a container ended. Its monitor writes the status and then ends, so the wait is on the monitor's pidfd: no
+/// watch on a folder, no thread, and a monitor that was killed is noticed by the same wait.
+/// </summary>
+internal static class ExitWatch
+{
+    /// <summary>Waits; never faults.</summary>
+    public static async Task<ProcessExit> WaitAsync(
+        string id, Monitor monitor, ContainerFiles files, ContainerCgroup cgroup, Action killInit, HandlerTools tools)
+    {
+        await monitor.Ended.ConfigureAwait(false);
+        try
+        {
+            if (files.ReadExit() is null)
+            {
+                killInit();
+            }
+
+            // An init takes its PID namespace along. Without one of its own, others of the container may live on.
+            await cgroup.KillAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or IOException or UnauthorizedAccessException)
+        {
+            tools.Log.Write(PluginLogLevel.Error, $"container {id} has ended, but processes of it may be left: {e.Message}");
+        }
+
+        return Read(files, cgroup) ?? Lost($"its monitor (pid {monitor.Pid}) was killed", tools.Clock);
+    }
+
+    /// <summary>What the monitor wrote, or null.</summary>
+    public static ProcessExit? Read(ContainerFiles files, ContainerCgroup cgroup) =>
+        files.ReadExit() is not { } exit ? null
+        // conmon may see the end before the kernel's notice of a kill; the cgroup's count is never late.
+        : exit with { OutOfMemory = exit.OutOfMemory || cgroup.WasOutOfMemory() };
+
+    /// <summary>An end whose status nobody knows.</summary>
+    public static ProcessExit Lost(string reason, TimeProvider clock) =>
+        new() { Code = 255, FinishedAt = clock.GetUtcNow(), LostReason = $"the exit status is lost: {reason}" };
+}

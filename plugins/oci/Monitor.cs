@@ -1,0 +1,61 @@
+using Berth.Linux;
+
+namespace Berth.Plugins.Oci;
+
+/// <summary>
+/// A conmon that lives: our own child, or adopted from an earlier gateway process. Only it can wait for the container's
+/// init, so its end is when the exit is known, and if it was killed the status is lost.
+/// </summary>
+internal sealed class Monitor
+{
+    private const int SigKill = 9;
+    private readonly Func<int, bool> _signal;
+
+    private Monitor(int pid, ulong startTime, IDisposable process, Task end, Func<int, bool> signal)
+    {
+        (Pid, StartTime, _signal) = (pid, startTime, signal);
+        Ended = ReleaseAsync(process, end);
+    }
+
+    /// <summary>Its process id.</summary>
+    public int Pid { get; }
+
+    /// <summary>When it started, in clock ticks since boot.</summary>
+    public ulong StartTime { get; }
+
+    /// <summary>Completes when it has ended.</summary>
+    public Task Ended { get; }
+
+    /// <summary>Takes over a child; it is reaped whatever happens to the handler.</summary>
+    public static Monitor Of(ChildProcess child) =>
+        new(child.Pid, PidFd.StartTime(child.Pid), child, child.WaitAsync(CancellationToken.None), child.Signal);
+
+    /// <summary>Holds the one that started at that moment, or null if it is gone.</summary>
+    public static Monitor? Adopt(int pid, ulong startTime) =>
+        PidFd.TryOpen(pid, startTime) is { } process
+            ? new(pid, startTime, process, process.ExitedAsync(CancellationToken.None), process.Signal)
+            : null;
+
+    /// <summary>Kills it, if it lives. While it creates a container, the runtime dies with it (PR_SET_PDEATHSIG).</summary>
+    public void Kill() => _signal(SigKill);
+
+    /// <summary>Holds a process that is a child of this monitor, or null if it is not, or gone.</summary>
+    public PidFd? OpenChild(int pid)
+    {
+        var process = pid > 0 ? PidFd.TryOpen(pid) : null;
+        // The number is the child's for certain only while the monitor is its parent.
+        if (process is not null && ProcStat.TryRead(pid)?.Parent != Pid)
+        {
+            process.Dispose();
+            return null;
+        }
+
+        return process;
+    }
+
+    private static async Task ReleaseAsync(IDisposable process, Task end)
+    {
+        await end.ConfigureAwait(false);
+        process.Dispose();
+    }
+}

@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Berth.Abstractions;
+using Berth.Linux;
+
+namespace Berth.Plugins.Oci;
+
+/// <summary>Talks to a monitor through what it makes in the bundle: the FIFO <c>ctl</c> and the socket <c>attach</c>.</summary>
+internal sealed class MonitorControl(string containerId, string bundle, Monitor monitor, TimeProvider clock)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan ReopenLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>Sets the size of the terminal.</summary>
+    public void Resize(int columns, int rows) => Send($"1 {rows} {columns}\n");
+
+    /// <summary>
+    /// Has it open the log again, and returns once it did. Where it already writes to the file at that path nothing is to
+    /// do; it would replace the file, and with it lose the lines.
+    /// </summary>
+    public async Task ReopenLogAsync(string path, CancellationToken cancellationToken)
+    {
+        var start = clock.GetTimestamp();
+        var sent = false;
+        while (!WritesTo(path))
+        {
+            if (!sent)
+            {
+                Send("2 0 0\n");
+                sent = true;
+            }
+
+            if (clock.GetElapsedTime(start) > ReopenLimit)
+            {
+                throw new RuntimeException(
+                    RuntimeErrorCode.DeadlineExceeded, $"container {containerId}: its monitor did not open log {path} within {ReopenLimit.TotalSeconds:0} s");
+            }
+
+            await Task.Delay(Pause, clock, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends standard input: the monitor passes on the half close of an attached client.</summary>
+    public async Task CloseStdinAsync(CancellationToken cancellationToken)
+    {
+        // The path may be longer than a socket address holds (unix(7)), the way through the folder's descriptor is not.
+        using var folder = SafeFd.OpenDirectory(bundle);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        try
+        {
+            var address = new UnixDomainSocketEndPoint(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{folder.Number}/attach"));
+            await socket.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException e)
+        {
+            throw Failure("attach", e);
+        }
+    }
+
+    private void Send(string line)
+    {
+        try
+        {
+            using var fifo = SafeFd.OpenFifo(Path.Combine(bundle, "ctl"), forWriting: true);
+            fifo.Write(Encoding.ASCII.GetBytes(line));
+        }
+        catch (LinuxException e)
+        {
+            throw Failure("ctl", e);
+        }
+    }
+
+    private RuntimeException Failure(string file, Exception e) => monitor.Ended.IsCompleted
+        ? RuntimeException.FailedPrecondition($"container {containerId} has ended")
+        : RuntimeException.Unavailable($"container {containerId}: its monitor (pid {monitor.Pid}) does not answer on {bundle}/{file}: {e.Message}", e);
+
+    // The links in /proc/<pid>/fd follow a rename, so after a rotation the old file shows under its new name.
+    private bool WritesTo(string path)
+    {
+        try
+        {
+            return Directory.EnumerateFiles(string.Create(CultureInfo.InvariantCulture, $"/proc/{monitor.Pid}/fd"))
+                .Any(link => new FileInfo(link).LinkTarget == path);
+        }
+        catch (IOException)
+        {
+            throw RuntimeException.FailedPrecondition($"container {containerId} has ended");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.Text;
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Oci;
+
+/// <summary>A container of an OCI runtime. Without a monitor it has ended.</summary>
+internal sealed class OciContainer(string id, string? logPath, IProcess init, OciState state, HandlerTools tools) : IContainer
+{
+    private readonly ContainerFiles _files = new(state.PrivateDirectory);
+    private readonly ContainerCgroup _cgroup = tools.CgroupOf(state);
+    private readonly MonitorControl? _control = (init as OciInit)?.Control;
+
+    public string Id => id;
+
+    public IProcess Init => init;
+
+    public Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("exec");
+        return request.Terminal
+            ? throw RuntimeException.NotSupported("exec with a terminal")
+            : Task.FromResult<IProcess>(new OciExec(id, request, state.RuntimeRoot, _files, _cgroup, tools));
+    }
+
+    public async Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)
+    {
+        DemandRunning("update");
+        var result = await tools.Runtime.RunAsync(
+            state.RuntimeRoot, ["update", "--resources", "-", id], cancellationToken, Encoding.UTF8.GetBytes(linuxResources.GetRawText())).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+        {
+            throw RuntimeException.FailedPrecondition($"container {id}: the runtime refused the new limits: {result.Error}");
+        }
+    }
+
+    public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult(_cgroup.Pids());
+
+    public Task ReopenLogAsync(CancellationToken cancellationToken)
+    {
+        DemandRunning("reopen log");
+        return logPath is null || _control is null ? Task.CompletedTask : _control.ReopenLogAsync(logPath, cancellationToken);
+    }
+
+    private void DemandRunning(string verb)
+    {
+        if (init.Exit.IsCompleted)
+        {
+            throw RuntimeException.FailedPrecondition($"{verb}: container {id} has ended");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using Berth.Abstractions;
+using Berth.Linux;
+
+namespace Berth.Tests.Contract;
+
+/// <summary>A second handler object on the same folders takes over what the first one made.</summary>
+public sealed class RestoreContract
+{
+    private const int SigKill = 9;
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfRunningAndEndedContainers_FindsThemAsTheyAre(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var running = await pod.RunAsync("sleep 1000");
+        var ended = await pod.RunAsync("exit 11");
+        var first = await ended.Init.Exit.Soon();
+        await host.RestartAsync();
+        await pod.RestoreAsync();
+
+        var exit = await pod.Sandbox.FindContainer(ended.Id)!.Init.Exit.Soon();
+        Assert.Equal(11, exit.Code);
+        Assert.Equal(first.FinishedAt, exit.FinishedAt);
+        var adopted = pod.Sandbox.FindContainer(running.Id)!;
+        Assert.Equal(running.Init.Pid, adopted.Init.Pid);
+        await adopted.Init.StartAsync(CancellationToken.None);
+        var exec = await adopted.ExecAsync(new() { ExecId = "e", ProcessPath = pod.WriteProcess("e", "true") }, CancellationToken.None);
+        await exec.StartAsync(CancellationToken.None);
+        Assert.Equal(0, (await exec.Exit.Soon()).Code);
+        await adopted.Init.SignalAsync(SigKill, SignalScope.All, CancellationToken.None);
+        Assert.Equal(137, (await adopted.Init.Exit.Soon()).Code);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfACreatedContainer_LetsItStart(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var created = await pod.CreateAsync(pod.Plan("exit 12"));
+        await host.RestartAsync();
+        await pod.RestoreAsync(started: false);
+        var adopted = pod.Sandbox.FindContainer(created.Id)!;
+        await adopted.Init.StartAsync(CancellationToken.None);
+        Assert.Equal(12, (await adopted.Init.Exit.Soon()).Code);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Start_ThatWorkedBeforeTheRestart_IsNoFailureAfterIt(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var container = await pod.RunAsync("sleep 1000");
+        await host.RestartAsync();
+        await pod.RestoreAsync(started: false);
+        await pod.Sandbox.FindContainer(container.Id)!.Init.StartAsync(CancellationToken.None);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfARefusedContainer_KeepsTheReason(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var container = await pod.CreateAsync(pod.Plan("", arguments: ["/bin/no-such-command"]));
+        await host.RestartAsync();
+        await pod.RestoreAsync(started: false);
+        var failure = await Assert.ThrowsAsync<RuntimeException>(
+            () => pod.Sandbox.FindContainer(container.Id)!.Init.StartAsync(CancellationToken.None));
+        Assert.Contains("no-such-command", failure.Message);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Exit_OfAContainerWhoseMonitorIsKilled_IsLostAndItsProcessesEnd(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var container = await pod.RunAsync("sleep 1000 & sleep 1000");
+        KillMonitor(container.Init.Pid);
+        await AssertLostAsync(host, pod, container);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfAContainerWhoseMonitorWasKilled_IsLostAndItsProcessesEnd(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var container = await pod.RunAsync("sleep 1000 & sleep 1000");
+        await host.RestartAsync();
+        KillMonitor(container.Init.Pid);
+        await pod.RestoreAsync();
+        await AssertLostAsync(host, pod, pod.Sandbox.FindContainer(container.Id)!);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfAContainerThatWasNeverMade_EndsIt(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var pod = await host.StartPodAsync();
+        var request = pod.Plan("true");
+        await pod.RestoreAsync(started: false);
+        Assert.NotNull((await pod.Sandbox.FindContainer(request.ContainerId)!.Init.Exit.Soon()).LostReason);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfASandboxWithAnInit_KeepsItsNamespace(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised, static c => c.Features.SharedPidNamespace ? null : "it has no shared PID namespace");
+        var pod = await host.StartPodAsync(sharedPid: true);
+        var before = await pod.Sandbox.InfoAsync(CancellationToken.None);
+        await host.RestartAsync();
+        await pod.RestoreAsync();
+        Assert.Equal(before.NamespacePaths, (await pod.Sandbox.InfoAsync(CancellationToken.None)).NamespacePaths);
+        await pod.DestroyAsync();
+        Assert.Equal(137, (await pod.Sandbox.Exit.Soon()).Code);
+        host.States.Clear();
+        var failure = await Assert.ThrowsAsync<RuntimeException>(() => pod.RestoreAsync());
+        Assert.Equal(RuntimeErrorCode.NotFound, failure.Code);
+    }
+
+    private static void KillMonitor(int init)
+    {
+        using var monitor = PidFd.TryOpen(ProcStat.TryRead(init)!.Parent);
+        monitor!.Signal(SigKill);
+    }
+
+    private static async Task AssertLostAsync(ContractHost host, ContractPod pod, IContainer container)
+    {
+        var exit = await container.Init.Exit.Soon();
+        Assert.Equal(255, exit.Code);
+        Assert.NotNull(exit.LostReason);
+        Assert.Empty(host.Cgroups.Pids(pod.CgroupOf(container.Id)));
+    }
+}

@@ -1,0 +1,29 @@
+namespace Berth.Tests.Contract;
+
+/// <summary>Waits for what must come; the limit only keeps a broken handler from hanging the suite.</summary>
+internal static class Waiting
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(Limit);
+
+    /// <summary>Returns once a file holds what is awaited.</summary>
+    public static async Task<string> ContentAsync(string path, Func<string, bool> awaited)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            var content = File.Exists(path) ? await File.ReadAllTextAsync(path, limit.Token) : "";
+            if (awaited(content))
+            {
+                return content;
+            }
+
+            await Task.Delay(2, limit.Token);
+        }
+    }
+
+    /// <summary>Returns once the container's log has a line.</summary>
+    public static Task<string> LogAsync(Abstractions.CreateContainerRequest container, string text) =>
+        ContentAsync(container.LogPath!, content => content.Contains(text, StringComparison.Ordinal));
+}

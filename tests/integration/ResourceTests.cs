@@ -1,0 +1,105 @@
+using Berth.Cri.Protos;
+using Berth.Tests.Support;
+using Xunit;
+
+namespace Berth.Tests.Integration;
+
+/// <summary>Limits as the kernel has them, and usage as it counts it.</summary>
+public sealed class ResourceTests(Suite suite)
+{
+    private const long MiB = 1024 * 1024;
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Limits_OfTheRequest_AreInTheCgroup(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Limited());
+        var pid = await PidAsync(id);
+        Assert.Equal(64 * MiB, CgroupFile.MemoryLimit(pid));
+        Assert.Equal((20000, 100000), CgroupFile.CpuQuota(pid));
+        Assert.Equal(CgroupFile.ExpectedShares(512), CgroupFile.CpuShares(pid));
+        Assert.StartsWith(pod.Config.Linux.CgroupParent + "/", CgroupFile.PathOf(pid, "memory"), StringComparison.Ordinal);
+        Assert.Equal("500", (await File.ReadAllTextAsync($"/proc/{pid}/oom_score_adj")).Trim());
+        Assert.Equal(64 * MiB, (await pod.StatusAsync(id)).Resources.Linux.MemoryLimitInBytes);
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Update_Running_ChangesCgroupAndStatus(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Limited());
+        await suite.Client.Runtime.UpdateContainerResourcesAsync(new()
+        {
+            ContainerId = id,
+            Linux = new() { MemoryLimitInBytes = 96 * MiB, CpuQuota = 40000, CpuPeriod = 100000 },
+        });
+        var pid = await PidAsync(id);
+        Assert.Equal(96 * MiB, CgroupFile.MemoryLimit(pid));
+        Assert.Equal((40000, 100000), CgroupFile.CpuQuota(pid));
+        var status = await pod.StatusAsync(id);
+        Assert.Equal((96 * MiB, 40000, 512), (status.Resources.Linux.MemoryLimitInBytes, status.Resources.Linux.CpuQuota, status.Resources.Linux.CpuShares));
+    }
+
+    [Fact]
+    public async Task OomScoreAdj_BelowWhatTheKernelGrants_IsClamped()
+    {
+        await using var pod = await suite.PodAsync();
+        var container = Requests.Idle();
+        container.Linux.Resources.OomScoreAdj = -998;
+        var id = await pod.StartAsync(container);
+        Assert.InRange(int.Parse(await File.ReadAllTextAsync($"/proc/{await PidAsync(id)}/oom_score_adj")), -998, 0);
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Stats_BusyContainer_AreCounted(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Requests.Script("busy", "dd if=/dev/zero of=/data bs=1M count=8 2>/dev/null; while :; do :; done"));
+
+        async Task<ContainerStats> StatsAsync() => (await suite.Client.Runtime.ContainerStatsAsync(new() { ContainerId = id })).Stats;
+        var stats = await Wait.ForAsync(
+            StatsAsync,
+            static s => s.Cpu?.UsageCoreNanoSeconds?.Value > 0 && s.Cpu?.UsageNanoCores?.Value > 0 && s.WritableLayer?.UsedBytes?.Value >= 8 * MiB,
+            TimeSpan.FromSeconds(30));
+        Assert.Equal(id, stats.Attributes.Id);
+        Assert.True(stats.Cpu.Timestamp > 0);
+        Assert.True(stats.Memory.WorkingSetBytes.Value > 0);
+        Assert.True(stats.WritableLayer.InodesUsed.Value > 0);
+    }
+
+    [Fact]
+    public async Task ListContainerStats_Filters_Narrow()
+    {
+        await using var first = await suite.PodAsync();
+        await using var second = await suite.PodAsync();
+        var id = await first.StartAsync(Requests.Idle());
+        await second.StartAsync(Requests.Idle());
+        var byPod = await suite.Client.Runtime.ListContainerStatsAsync(new() { Filter = new() { PodSandboxId = first.Id } });
+        Assert.Equal(id, Assert.Single(byPod.Stats).Attributes.Id);
+        Assert.Empty((await suite.Client.Runtime.ListContainerStatsAsync(new() { Filter = new() { Id = "0123456789" } })).Stats);
+    }
+
+    [Fact]
+    public async Task Monitors_Run_OutsideTheContainersLimits()
+    {
+        await using var pod = await suite.PodAsync();
+        var pid = await PidAsync(await pod.StartAsync(Limited()));
+        var monitor = int.Parse((await File.ReadAllLinesAsync($"/proc/{pid}/status")).First(static l => l.StartsWith("PPid:", StringComparison.Ordinal))[5..]);
+        var path = CgroupFile.PathOf(monitor, "memory");
+        Assert.StartsWith(pod.Config.Linux.CgroupParent + "/berth-", path, StringComparison.Ordinal);
+        Assert.NotEqual(CgroupFile.PathOf(pid, "memory"), path);
+    }
+
+    private static ContainerConfig Limited()
+    {
+        var container = Requests.Idle("limited");
+        container.Linux.Resources = new() { MemoryLimitInBytes = 64 * MiB, CpuQuota = 20000, CpuPeriod = 100000, CpuShares = 512, OomScoreAdj = 500 };
+        return container;
+    }
+
+    private async Task<int> PidAsync(string id)
+    {
+        var pods = (await suite.Client.Admin.ListPodsAsync(new())).Pods;
+        return pods.SelectMany(static p => p.Containers).Single(c => c.Id == id).Pid;
+    }
+}

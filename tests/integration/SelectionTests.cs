@@ -1,0 +1,118 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Berth.Cri.Protos;
+using Berth.Tests.Support;
+using Grpc.Core;
+using Xunit;
+
+namespace Berth.Tests.Integration;
+
+/// <summary>Which handler a pod gets, and that it says why.</summary>
+public sealed class SelectionTests(Suite suite) : IAsyncLifetime
+{
+    private Gateway _gateway = null!;
+
+    public async ValueTask InitializeAsync() => _gateway = await suite.OwnGatewayAsync(static settings =>
+    {
+        // A second handler on the same runtime is there on every machine.
+        settings["handlers"] = new JsonObject
+        {
+            ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" } },
+            ["absent"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
+        };
+        settings["selection"] = JsonNode.Parse("""
+            {
+              "default": "runc",
+              "annotations": { "handlers": ["other"], "namespaces": ["tests"] },
+              "rules": [
+                { "name": "no-strangers", "when": { "labels": { "origin": "unknown" } }, "deny": "its origin is unknown" },
+                { "name": "banned-images", "when": { "images": ["*/forbidden*"] }, "deny": "this image is banned" },
+                { "name": "guarded", "when": { "labels": { "guard": "yes" } }, "use": "other", "enforce": true },
+                { "name": "batch", "when": { "labels": { "kind": "batch*" } }, "use": "other" }
+              ]
+            }
+            """);
+    });
+
+    public ValueTask DisposeAsync() => _gateway.DisposeAsync();
+
+    [Fact]
+    public async Task NothingSaid_GetsTheDefault() => await GetsAsync("runc", "default", "", static _ => { });
+
+    [Fact]
+    public async Task RuntimeClass_IsHeeded() => await GetsAsync("other", "RuntimeClass", "other", static c => c.Labels["kind"] = "batch-1");
+
+    [Fact]
+    public async Task Annotation_Listed_IsHeeded() =>
+        await GetsAsync("other", "annotation", "", static c => c.Annotations["berth.dev/runtime-handler"] = "other");
+
+    [Fact]
+    public async Task Annotation_FromAnotherNamespace_IsNotBelieved() => await GetsAsync("runc", "default", "", static c =>
+    {
+        c.Metadata.Namespace = "strangers";
+        c.Annotations["berth.dev/runtime-handler"] = "other";
+    });
+
+    [Fact]
+    public async Task Rule_Matching_IsNamed() => await GetsAsync("other", "batch", "", static c => c.Labels["kind"] = "batch-1");
+
+    [Fact]
+    public async Task Rule_Enforced_BeatsTheRuntimeClass() => await GetsAsync("other", "guarded", "runc", static c => c.Labels["guard"] = "yes");
+
+    [Fact]
+    public async Task Rule_Deny_RefusesWithItsReason()
+    {
+        var error = await RefusedAsync("", static c => c.Labels["origin"] = "unknown");
+        Assert.Contains("its origin is unknown", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rule_DenyImage_RefusesTheContainer()
+    {
+        var reference = await suite.Registry.PushAsync("forbidden", "one", new TestImage([suite.Base]));
+        await _gateway.Client.Images.PullImageAsync(new() { Image = new() { Image = reference } });
+        await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs);
+        var container = Requests.Idle();
+        container.Image.Image = reference;
+        var error = await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(container));
+        Assert.Contains("this image is banned", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task UnknownHandler_IsRefusedWithTheKnownOnes()
+    {
+        var error = await RefusedAsync("runcc", static _ => { });
+        Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+        Assert.Contains("runc", error.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("crun", error.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("other", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RuntimeMissing_ItsHandlerIsNotReadyAndTheRestWorks()
+    {
+        var (ready, reason) = await _gateway.HandlerAsync("absent");
+        Assert.False(ready);
+        Assert.Contains("/no/such/runtime", reason, StringComparison.Ordinal);
+        var error = await RefusedAsync("absent", static _ => { });
+        Assert.Contains("/no/such/runtime", error.Status.Detail, StringComparison.Ordinal);
+        await GetsAsync("runc", "RuntimeClass", "runc", static _ => { });
+    }
+
+    private async Task GetsAsync(string handler, string reason, string runtimeClass, Action<PodSandboxConfig> change)
+    {
+        await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, runtimeClass, change);
+        var row = (await _gateway.Client.Admin.ListPodsAsync(new())).Pods.Single(p => p.Id == pod.Id);
+        Assert.Equal(handler, row.Handler);
+        Assert.Contains(reason, row.Reason, StringComparison.Ordinal);
+        var verbose = await _gateway.Client.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = pod.Id, Verbose = true });
+        Assert.Contains(verbose.Info.Values, v => v.Contains(JsonEncodedText.Encode(row.Reason).ToString(), StringComparison.Ordinal));
+    }
+
+    private async Task<RpcException> RefusedAsync(string runtimeClass, Action<PodSandboxConfig> change)
+    {
+        var error = await Assert.ThrowsAsync<RpcException>(() => TestPod.RunAsync(_gateway.Client, _gateway.Logs, runtimeClass, change));
+        Assert.Empty((await _gateway.Client.Admin.ListPodsAsync(new())).Pods);
+        return error;
+    }
+}

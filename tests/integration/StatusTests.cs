@@ -1,0 +1,59 @@
+using Berth.Cri.Protos;
+using Xunit;
+
+namespace Berth.Tests.Integration;
+
+public sealed class StatusTests(Suite suite)
+{
+    [Fact]
+    public async Task Version_Asked_IsCriV1()
+    {
+        var version = await suite.Client.Runtime.VersionAsync(new() { Version = "v1" });
+        Assert.Equal("v1", version.RuntimeApiVersion);
+        Assert.Equal("berth", version.RuntimeName);
+        Assert.NotEmpty(version.RuntimeVersion);
+    }
+
+    [Fact]
+    public async Task Status_Configured_IsReadyAndListsHandlers()
+    {
+        var status = await suite.Client.Runtime.StatusAsync(new() { Verbose = true });
+        Assert.All(status.Status.Conditions.Where(static c => c.Type is "RuntimeReady" or "NetworkReady"), static c => Assert.True(c.Status, c.Message));
+        Assert.Equal(2, status.Status.Conditions.Count(static c => c.Type is "RuntimeReady" or "NetworkReady"));
+        Assert.Contains(status.RuntimeHandlers, static h => h.Name == "runc");
+        // A kubelet looks for the default handler under the empty name.
+        Assert.Contains(status.RuntimeHandlers, static h => h.Name == "");
+    }
+
+    [Fact]
+    public async Task RuntimeConfig_WithoutSystemd_NamesCgroupfs()
+    {
+        Assert.SkipWhen(Directory.Exists("/run/systemd/system"), "systemd runs here");
+        var config = await suite.Client.Runtime.RuntimeConfigAsync(new());
+        Assert.Equal(CgroupDriver.Cgroupfs, config.Linux.CgroupDriver);
+    }
+
+    [Fact]
+    public async Task UpdateRuntimeConfig_PodCidr_IsAccepted() =>
+        await suite.Client.Runtime.UpdateRuntimeConfigAsync(new() { RuntimeConfig = new() { NetworkConfig = new() { PodCidr = "192.0.2.0/24" } } });
+
+    [Fact]
+    public void Socket_Made_IsForItsOwnerOnly() =>
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(suite.Gateway.SocketPath));
+
+    [Fact]
+    public async Task Metrics_Fetched_AreInPrometheusForm()
+    {
+        using var http = new HttpClient();
+        var text = await http.GetStringAsync(suite.Gateway.Metrics);
+        Assert.Contains("# TYPE berth_", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Doctor_Asked_FindsNothingOwed()
+    {
+        var findings = (await suite.Client.Admin.DoctorAsync(new())).Findings;
+        Assert.NotEmpty(findings);
+        Assert.DoesNotContain(findings, static f => f.Severity == "error");
+    }
+}

@@ -1,0 +1,90 @@
+using Berth.Cli.Up;
+using Berth.Cri.Protos;
+using Berth.Tests.Support;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Berth.Tests.Integration.Suite))]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
+
+namespace Berth.Tests.Integration;
+
+/// <summary>
+/// What the whole run shares: one gateway and one registry. At its end the machine must be as it was before, or the run fails.
+/// </summary>
+public sealed class Suite : IAsyncLifetime
+{
+    private const string Forwarding = "/proc/sys/net/ipv4/ip_forward";
+    private readonly TempFolder _folder = new();
+    private readonly string _forwarding = File.ReadAllText(Forwarding);
+    private MachineState? _before;
+    private Gateway? _gateway;
+    private Registry? _registry;
+
+    /// <summary>The handlers that every test of the main job runs on.</summary>
+    public static TheoryData<string> Handlers => ["runc", "crun"];
+
+    public Gateway Gateway => _gateway!;
+
+    public CriClient Client => Gateway.Client;
+
+    /// <summary>A registry without credentials.</summary>
+    public Registry Registry => _registry!;
+
+    /// <summary>The sample image as an OCI layout.</summary>
+    public string Sample => _folder["sample"];
+
+    /// <summary>The layer with busybox that the tests' images begin with.</summary>
+    public TestLayer Base { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        // A node forwards; the bridge plugin would switch it on, and nobody off.
+        await File.WriteAllTextAsync(Forwarding, "1");
+        _before = await MachineState.ReadAsync();
+        await SampleImage.WriteAsync(Sample, Repository.Busybox, CancellationToken.None);
+        Base = await TestLayer.BusyboxAsync();
+        _registry = await Registry.StartAsync();
+        _gateway = await Gateway.StartAsync(sample: Sample);
+    }
+
+    /// <summary>Runs a pod on a handler of the shared gateway; the test is skipped where that handler is not ready.</summary>
+    public async Task<TestPod> PodAsync(string handler = "runc", Action<PodSandboxConfig>? change = null)
+    {
+        await RequireAsync(handler);
+        return await TestPod.RunAsync(Client, Gateway.Logs, handler, change);
+    }
+
+    public async Task RequireAsync(string handler)
+    {
+        var (ready, reason) = await Gateway.HandlerAsync(handler);
+        Assert.SkipUnless(ready, $"{handler}: {reason}");
+    }
+
+    /// <summary>Starts a gateway for one test.</summary>
+    public Task<Gateway> OwnGatewayAsync(Action<System.Text.Json.Nodes.JsonObject>? configure = null) => Gateway.StartAsync(configure, Sample);
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (_gateway is not null)
+            {
+                await _gateway.DisposeAsync();
+            }
+
+            if (_registry is not null)
+            {
+                await _registry.DisposeAsync();
+            }
+        }
+        finally
+        {
+            _folder.Dispose();
+            await NatChains.RemoveUnusedAsync(CancellationToken.None);
+        }
+
+        var left = await _before!.WhatIsNewAsync();
+        await File.WriteAllTextAsync(Forwarding, _forwarding);
+        Assert.True(left.Count == 0, "the suite left on this machine:\n" + string.Join('\n', left));
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net.Sockets;
+using Berth.Cri.Protos;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Berth.Tests.Support;
+
+/// <summary>What a kubelet holds: the services behind one Unix socket.</summary>
+public sealed class CriClient : IDisposable
+{
+    private const int MaxMessageBytes = 64 * 1024 * 1024;
+    private readonly GrpcChannel _channel;
+
+    public CriClient(string socketPath)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        _channel = GrpcChannel.ForAddress("http://localhost", new() { HttpHandler = handler, MaxReceiveMessageSize = MaxMessageBytes, DisposeHttpClient = true });
+        Runtime = new(_channel);
+        Images = new(_channel);
+        Admin = new(_channel);
+    }
+
+    public RuntimeService.RuntimeServiceClient Runtime { get; }
+
+    public ImageService.ImageServiceClient Images { get; }
+
+    public Admin.Protos.Admin.AdminClient Admin { get; }
+
+    /// <summary>Whether a server answers.</summary>
+    public async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await Runtime.VersionAsync(new() { Version = "v1" });
+            return true;
+        }
+        catch (RpcException)
+        {
+            return false;
+        }
+    }
+
+    public void Dispose() => _channel.Dispose();
+}

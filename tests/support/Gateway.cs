@@ -1,0 +1,188 @@
+using System.Text.Json.Nodes;
+using Berth.Admin.Protos;
+using Berth.Linux;
+
+namespace Berth.Tests.Support;
+
+/// <summary>
+/// The real gateway in a process of its own, with folders, socket and bridge of its own. It can be ended, killed and
+/// started again; at the end its pods are removed through the API, and it must end in good order.
+/// </summary>
+public sealed class Gateway : IAsyncDisposable
+{
+    private readonly TempFolder _disk = new("/var/lib");
+    private readonly TempFolder _volatile = new("/run");
+    private readonly int _metricsPort = FreePort.Next();
+    private Daemon? _daemon;
+
+    private Gateway(Action<JsonObject>? configure)
+    {
+        CopyPlugins();
+        Settings = Defaults();
+        configure?.Invoke(Settings);
+        File.WriteAllText(ConfigPath, Settings.ToJsonString());
+        Client = new(SocketPath);
+    }
+
+    public TestNetwork Network { get; } = new();
+
+    public CriClient Client { get; }
+
+    public string Root => _disk["root"];
+
+    public string State => _volatile["state"];
+
+    public string SocketPath => _volatile["berth.sock"];
+
+    /// <summary>What plugins.json says.</summary>
+    public JsonObject Settings { get; }
+
+    public string ConfigPath => _disk["plugins.json"];
+
+    /// <summary>A copy of the built plugins that belongs to root, as the gateway requires.</summary>
+    public string PluginFolder => _disk["plugins"];
+
+    /// <summary>A folder of hosts.toml files.</summary>
+    public string Registries => _disk.Folder("registries");
+
+    /// <summary>Where pods' logs go.</summary>
+    public string Logs => _disk.Folder("logs");
+
+    public Uri Metrics => new($"http://127.0.0.1:{_metricsPort}/metrics");
+
+    /// <summary>The log of all its runs.</summary>
+    public string Log => File.ReadAllText(_disk["log"]);
+
+    public int Pid => _daemon!.Pid;
+
+    /// <param name="configure">Changes plugins.json before the start.</param>
+    /// <param name="sample">The sample image's layout, imported after the start.</param>
+    public static async Task<Gateway> StartAsync(Action<JsonObject>? configure = null, string? sample = null)
+    {
+        var gateway = new Gateway(configure);
+        try
+        {
+            await gateway.StartAgainAsync();
+            if (sample is not null)
+            {
+                await gateway.Client.Admin.ImportImageAsync(new ImportImageRequest { Path = sample });
+            }
+
+            return gateway;
+        }
+        catch
+        {
+            await gateway.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs it to its end: for configurations that it refuses.</summary>
+    public static async Task<(int ExitCode, string Log)> RunToEndAsync(Action<JsonObject> configure)
+    {
+        await using var gateway = new Gateway(configure);
+        await using var daemon = gateway.Launch();
+        return (await daemon.Ended.WaitAsync(TimeSpan.FromSeconds(30)), daemon.Log);
+    }
+
+    /// <summary>Starts another on the same folders and waits for its end.</summary>
+    public async Task<(int ExitCode, string Log)> RunSecondAsync()
+    {
+        await using var second = Launch(_disk["second.log"], _volatile["second.sock"]);
+        return (await second.Ended.WaitAsync(TimeSpan.FromSeconds(30)), second.Log);
+    }
+
+    /// <summary>Starts it, for the first time or after it has ended.</summary>
+    public async Task StartAgainAsync()
+    {
+        if (_daemon is { } earlier)
+        {
+            await earlier.DisposeAsync();
+        }
+
+        _daemon = Launch();
+        await _daemon.ReadyAsync(Client.AnswersAsync);
+    }
+
+    /// <summary>SIGTERM; the exit code.</summary>
+    public Task<int> TerminateAsync() => _daemon!.TerminateAsync();
+
+    /// <summary>kill -9.</summary>
+    public Task KillAsync() => _daemon!.KillAsync();
+
+    /// <summary>Whether pods can run on a handler, and why not.</summary>
+    public async Task<(bool Ready, string Reason)> HandlerAsync(string name)
+    {
+        var handlers = await Client.Admin.ListHandlersAsync(new());
+        var row = handlers.Handlers.FirstOrDefault(h => h.Name == name);
+        return row is null ? (false, "no such handler") : (row.Ready, row.Reason);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (_daemon is not null)
+            {
+                await RemovePodsAsync();
+                await _daemon.DisposeAsync();
+            }
+        }
+        finally
+        {
+            Client.Dispose();
+            await Network.DisposeAsync();
+            _volatile.Dispose();
+            _disk.Dispose();
+        }
+    }
+
+    private async Task RemovePodsAsync()
+    {
+        if (_daemon!.Ended.IsCompleted)
+        {
+            await StartAgainAsync();
+        }
+
+        foreach (var pod in (await Client.Runtime.ListPodSandboxAsync(new())).Items)
+        {
+            await Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = pod.Id });
+            await Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = pod.Id });
+        }
+    }
+
+    private Daemon Launch() => Launch(_disk["log"], SocketPath);
+
+    private Daemon Launch(string log, string socket) => Daemon.Launch(
+        "berth serve",
+        new Command
+        {
+            Path = Repository.DotNet,
+            Arguments = [Repository.Program, "serve", "--config", ConfigPath, "--listen", "unix://" + socket, "--root", Root, "--state", State],
+            Environment = new Dictionary<string, string> { ["DOTNET_GCgen0size"] = "0x200000" },
+        },
+        log);
+
+    private void CopyPlugins()
+    {
+        foreach (var file in Directory.GetFiles(Repository.Plugins, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(PluginFolder, Path.GetRelativePath(Repository.Plugins, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
+    private JsonObject Defaults() => new()
+    {
+        ["plugins"] = new JsonObject { ["folders"] = new JsonArray(PluginFolder) },
+        ["selection"] = new JsonObject
+        {
+            ["default"] = "runc",
+            ["annotations"] = new JsonObject { ["handlers"] = new JsonArray("runc", "crun"), ["namespaces"] = new JsonArray("*") },
+        },
+        ["images"] = new JsonObject { ["registries"] = Registries },
+        ["network"] = new JsonObject { ["confDir"] = Network.ConfDir, ["binDirs"] = new JsonArray("/usr/lib/cni") },
+        ["metrics"] = new JsonObject { ["listen"] = $"127.0.0.1:{_metricsPort}" },
+    };
+}

@@ -1,0 +1,122 @@
+using Berth.Abstractions;
+using Berth.Admin;
+using Berth.Cli;
+using Berth.Configuration;
+using Berth.Plugins;
+using Berth.State;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Moq;
+using Xunit;
+
+namespace Berth.Tests.Unit.Admin;
+
+/// <summary>The commands against the real service, over a real socket.</summary>
+public sealed class AdminServiceTests : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+    private readonly StringWriter _output = new();
+    private readonly StringWriter _error = new();
+    private readonly List<(string Path, string? Name)> _imports = [];
+    private readonly StateDatabase _database;
+    private readonly GuardedHandler _runc;
+    private readonly WebApplication _app;
+
+    public AdminServiceTests()
+    {
+        var inner = new Mock<IRuntimeHandler>();
+        inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ReturnsAsync(new HandlerCheck { Ready = true, RuntimeVersion = "runc 1.1.5", Features = new() { Seccomp = true } });
+        _runc = new(inner.Object, new("oci", "runc", static _ => { }, TimeProvider.System, NullLogger.Instance), TimeProvider.System, NullLogger.Instance);
+        _database = new(Path.Combine(_folder.Path, "berth.db"));
+        _app = Build();
+    }
+
+    private string Socket => Path.Combine(_folder.Path, "b.sock");
+
+    public async ValueTask InitializeAsync()
+    {
+        await _runc.Health.RefreshAsync(TestContext.Current.CancellationToken);
+        await _app.StartAsync(TestContext.Current.CancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        await _runc.DisposeAsync();
+        _database.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Handlers_Asked_ShowsReadinessAndReasons()
+    {
+        Assert.Equal(0, await RunAsync("handlers"));
+        var output = _output.ToString();
+        Assert.Contains("runc (default)", output, StringComparison.Ordinal);
+        Assert.Contains("runc 1.1.5", output, StringComparison.Ordinal);
+        Assert.Contains("no binary", output, StringComparison.Ordinal);
+        Assert.Contains("bad image", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\e", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pods_None_IsAHeader()
+    {
+        Assert.Equal(0, await RunAsync("pods"));
+        Assert.StartsWith("POD", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Explain_AskedLive_GivesTheDecision()
+    {
+        var pod = _folder.Write("pod.yaml", "kind: Pod\nspec: {}");
+        Assert.Equal(0, await RunAsync($"explain -f {pod}"));
+        Assert.StartsWith("handler runc: default", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Doctor_NotReadyHandler_IsAFindingWithARemedy()
+    {
+        Assert.Equal(1, await RunAsync("doctor --json"));
+        Assert.Contains("not ready: no binary", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("handlers.crun.disabled", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ImageImport_RelativePath_CountsFromTheCaller()
+    {
+        Assert.Equal(0, await RunAsync("image import x.tar --name a:1"));
+        Assert.Equal((Path.GetFullPath("x.tar"), "a:1"), Assert.Single(_imports));
+        Assert.Contains("sha256:1", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    private WebApplication Build()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(Socket, static listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddGrpc();
+        var table = new HandlerTable(new(
+            [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
+            [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
+        var options = new BerthOptions();
+        var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table, options)]);
+        builder.Services.AddSingleton(new AdminService(table, options, new(_database), new(_database), doctor, Import));
+        var app = builder.Build();
+        app.MapGrpcService<AdminService>();
+        return app;
+    }
+
+    private Task<IReadOnlyList<(string Id, IReadOnlyList<string> Names)>> Import(string path, string? name, CancellationToken cancellationToken)
+    {
+        _imports.Add((path, name));
+        return Task.FromResult<IReadOnlyList<(string, IReadOnlyList<string>)>>([("sha256:1", ["a:1"])]);
+    }
+
+    private Task<int> RunAsync(string line) => CliRoot.Create(static (_, _) => Task.CompletedTask)
+        .Parse($"{line} --socket {Socket}").InvokeAsync(new() { Output = _output, Error = _error }, TestContext.Current.CancellationToken);
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using Berth.Abstractions;
+using Berth.Containers;
+using Berth.Cri.Mapping;
+using Berth.Images;
+using Berth.Sandboxes;
+using Xunit;
+
+namespace Berth.Tests.Unit.Cri;
+
+/// <summary>What the gateway says of itself, of usage and of images.</summary>
+public sealed class AnswersTests
+{
+    [Fact]
+    public void Status_Handlers_OffersOnlyThoseThatAreReadyAndTheDefaultWithoutAName()
+    {
+        var answer = StatusMapping.ToProto(Conditions(), verbose: false);
+
+        Assert.Equal(["", "crun", "kata"], answer.RuntimeHandlers.Select(static h => h.Name));
+        Assert.Equal([true, true, false], answer.RuntimeHandlers.Select(static h => h.Features.RecursiveReadOnlyMounts));
+        Assert.True(answer.Features.SupplementalGroupsPolicy);
+        Assert.Empty(answer.Info);
+    }
+
+    [Fact]
+    public void Status_Conditions_HaveReasonAndMessage()
+    {
+        var conditions = StatusMapping.ToProto(Conditions(), verbose: false).Status.Conditions;
+
+        Assert.Equal(["RuntimeReady", "NetworkReady"], conditions.Select(static c => c.Type));
+        Assert.Equal((false, "CniConfigMissing", "no file in /etc/cni/net.d"), (conditions[1].Status, conditions[1].Reason, conditions[1].Message));
+    }
+
+    [Fact]
+    public void Status_Verbose_SaysWhyAHandlerIsNotReady()
+    {
+        var info = StatusMapping.ToProto(Conditions(), verbose: true).Info;
+
+        Assert.Equal("{}", info["config"]);
+        using var handlers = JsonDocument.Parse(info["handlers"]);
+        var broken = handlers.RootElement.EnumerateArray().Single(static h => h.GetProperty("name").GetString() == "runsc");
+        Assert.Equal("runsc is not on the PATH", broken.GetProperty("reason").GetString());
+    }
+
+    [Fact]
+    public void PodSandboxStatus_Verbose_SaysWhichHandlerAndWhy()
+    {
+        var sandbox = Records.Sandbox() with
+        {
+            Network = new() { NamespacePath = "/run/berth/netns/0a1b" },
+            CniResult = """{ "cniVersion": "1.0.0" }""",
+            RequestedHandler = "fast",
+        };
+
+        using var info = JsonDocument.Parse(VerboseInfo.Of(sandbox, Conditions().Handlers[0]));
+
+        var text = static (JsonElement e, string name) => e.GetProperty(name).GetString();
+        Assert.Equal(("crun", "oci", "the default"), (text(info.RootElement, "handler"), text(info.RootElement, "plugin"), text(info.RootElement, "handlerReason")));
+        Assert.Equal(("fast", "/run/berth/netns/0a1b", "ready"), (text(info.RootElement, "requestedHandler"), text(info.RootElement, "networkNamespace"), text(info.RootElement, "phase")));
+        Assert.Equal("1.0.0", info.RootElement.GetProperty("cniResult").GetProperty("cniVersion").GetString());
+    }
+
+    [Fact]
+    public void Stats_Sample_LeavesOutWhatIsNotKnown()
+    {
+        var usage = new ResourceUsage { Timestamp = Records.Created, CpuNanoseconds = 5, MemoryWorkingSetBytes = 7 };
+
+        var stats = StatsMapping.ToProto(Records.Container(), new(usage, null, 4096, 3, "/var/lib/berth"));
+
+        Assert.Equal(1772600767_000_000_000, stats.Cpu.Timestamp);
+        Assert.Equal(5u, stats.Cpu.UsageCoreNanoSeconds.Value);
+        Assert.Null(stats.Cpu.UsageNanoCores);
+        Assert.Equal(7u, stats.Memory.WorkingSetBytes.Value);
+        Assert.Null(stats.Memory.AvailableBytes);
+        Assert.Null(stats.Swap);
+        Assert.Equal(("/var/lib/berth", 4096ul, 3ul), (stats.WritableLayer.FsId.Mountpoint, stats.WritableLayer.UsedBytes.Value, stats.WritableLayer.InodesUsed.Value));
+    }
+
+    [Fact]
+    public void Stats_NoSample_SaysOnlyWhichContainer()
+    {
+        var stats = StatsMapping.ToProto(Records.Container(phase: ContainerPhase.Exited), null);
+
+        Assert.Equal(("c0de", "nginx"), (stats.Attributes.Id, stats.Attributes.Metadata.Name));
+        Assert.Null(stats.Cpu);
+        Assert.Null(stats.Memory);
+    }
+
+    [Fact]
+    public void Credentials_EmptyMessage_AreNone()
+    {
+        Assert.Null(ImageMapping.Credentials(null));
+        Assert.Null(ImageMapping.Credentials(new()));
+        Assert.Equal("t", ImageMapping.Credentials(new() { RegistryToken = "t" })!.RegistryToken);
+    }
+
+    [Fact]
+    public void Reference_Empty_IsRefused()
+    {
+        Assert.Equal("image is missing", Assert.Throws<RuntimeException>(static () => ImageMapping.Reference(null)).Message);
+        Assert.Equal("image.image is empty", Assert.Throws<RuntimeException>(static () => ImageMapping.Reference(new())).Message);
+    }
+
+    [Fact]
+    public void ImageFsInfo_Usage_NamesTheFileSystemAndWhenItWasMeasured()
+    {
+        var usage = new ImageFileSystemUsage { MountPoint = "/var/lib/berth", MeasuredAt = Records.Created, Images = new(10, 2), Containers = new(30, 4) };
+
+        var answer = ImageMapping.ToProto(usage, usage.Containers);
+
+        Assert.Equal(("/var/lib/berth", 1772600767_000_000_000), (answer.FsId.Mountpoint, answer.Timestamp));
+        Assert.Equal((30ul, 4ul), (answer.UsedBytes.Value, answer.InodesUsed.Value));
+    }
+
+    private static GatewayConditions Conditions() => new(
+        true, "Ready", "", false, "CniConfigMissing", "no file in /etc/cni/net.d",
+        [
+            new("crun", true, true, "", new() { RecursiveReadOnlyMounts = true }, "oci", "crun 1.8.1"),
+            new("kata", false, true, "", new(), "shim-v2", "3.0"),
+            new("runsc", false, false, "runsc is not on the PATH", new(), "oci", ""),
+        ],
+        new Dictionary<string, string> { ["config"] = "{}" });
+}

@@ -1,0 +1,98 @@
+using Berth.Linux;
+using Xunit;
+
+namespace Berth.Tests.Unit.Linux;
+
+public sealed class CgroupsTests : IAsyncLifetime
+{
+    private readonly Cgroups _cgroups = new(CgroupLayout.Detect());
+    private readonly string _top = $"/berth-unit-{Guid.NewGuid():N}";
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cgroups.KillAsync(_top, default);
+        await _cgroups.RemoveAsync(_top, default);
+    }
+
+    [Fact]
+    public async Task Create_NewPath_MakesExactlyWhatWasPlanned()
+    {
+        var planned = _cgroups.Plan($"{_top}/pod");
+        Assert.All(planned, static f => Assert.False(Directory.Exists(f)));
+
+        _cgroups.Create($"{_top}/pod");
+        _cgroups.Create($"{_top}/pod");
+
+        Assert.NotEmpty(planned);
+        Assert.All(planned, static f => Assert.True(Directory.Exists(f)));
+        Assert.Empty(_cgroups.Plan($"{_top}/pod"));
+
+        await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
+        Assert.All(planned, static f => Assert.False(Directory.Exists(f)));
+        await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
+    }
+
+    [Fact]
+    public async Task RemovePlanned_ParentInUseByAnother_StaysForIt()
+    {
+        var planned = _cgroups.Plan($"{_top}/pod");
+        _cgroups.Create($"{_top}/pod");
+        _cgroups.Create($"{_top}/other");
+
+        await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
+
+        Assert.True(_cgroups.Exists($"{_top}/other"));
+        Assert.False(_cgroups.Exists($"{_top}/pod"));
+    }
+
+    [Fact]
+    public async Task Kill_TreeOfProcessesThatFork_LeavesNoneAndRemoves()
+    {
+        _cgroups.Create($"{_top}/pod/child");
+        using var process = ChildProcess.Start(new()
+        {
+            Path = "/bin/sh",
+            Arguments = ["-c", "sleep 1000 & sleep 1000 & while true; do sleep 0.01; done"],
+        });
+        Assert.True(_cgroups.Enter($"{_top}/pod/child", process.Pid));
+        Assert.Equal($"{_top}/pod/child", _cgroups.PathOf(process.Pid, "memory"));
+        Assert.Contains(process.Pid, _cgroups.Pids(_top));
+
+        await Assert.ThrowsAsync<LinuxException>(() => _cgroups.RemoveAsync($"{_top}/pod", default));
+        await _cgroups.KillAsync($"{_top}/pod", default);
+
+        Assert.Equal(128 + 9, await process.WaitAsync(default));
+        Assert.Empty(_cgroups.Pids(_top));
+        await _cgroups.RemoveAsync($"{_top}/pod", default);
+        Assert.False(_cgroups.Exists($"{_top}/pod"));
+    }
+
+    [Fact]
+    public async Task AbsentCgroup_EveryRemoval_IsSuccess()
+    {
+        await _cgroups.KillAsync($"{_top}/none", default);
+        await _cgroups.RemoveAsync($"{_top}/none", default);
+
+        Assert.Empty(_cgroups.Pids($"{_top}/none"));
+    }
+
+    [Fact]
+    public async Task Enter_ProcessGone_IsFalse()
+    {
+        _cgroups.Create(_top);
+        using var process = ChildProcess.Start(new() { Path = "/bin/true" });
+        await process.WaitAsync(default);
+
+        Assert.False(_cgroups.Enter(_top, process.Pid));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a")]
+    [InlineData("/a/../b")]
+    [InlineData("/a//b")]
+    [InlineData("/")]
+    public void Create_PathThatClimbsOrIsNone_IsRefused(string path) => Assert.Throws<ArgumentException>(() => _cgroups.Create(path));
+}

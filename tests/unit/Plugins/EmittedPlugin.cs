@@ -1,0 +1,126 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using Berth.Abstractions;
+
+namespace Berth.Tests.Unit.Plugins;
+
+/// <summary>What a plugin made for a test does.</summary>
+public enum EmittedKind
+{
+    /// <summary>Its handler says in its check: not ready, "nothing behind it".</summary>
+    Good,
+    ThrowsInConstructor,
+    ThrowsInCreate,
+    RefusesInCreate,
+    TwoEntries,
+    NoEntry,
+    NotAnAssembly,
+}
+
+/// <summary>Writes plugin folders with real assemblies, a few instructions each.</summary>
+internal static class EmittedPlugin
+{
+    public static string Write(TempFolder folder, string id, EmittedKind kind, string handlers = "{}")
+    {
+        var assembly = $"Emitted.{id}.dll";
+        folder.Write($"{id}/plugin.json", $$"""
+            { "id": "{{id}}", "version": "1.0.0", "contract": { "min": "1.0", "max": "1.0" }, "assembly": "{{assembly}}", "handlers": {{handlers}} }
+            """);
+        var path = Path.Combine(folder.Path, id, assembly);
+        if (kind == EmittedKind.NotAnAssembly)
+        {
+            File.WriteAllText(path, "not an assembly");
+        }
+        else
+        {
+            Emit(path, $"Emitted.{id}", kind);
+        }
+
+        return Path.Combine(folder.Path, id);
+    }
+
+    private static void Emit(string path, string name, EmittedKind kind)
+    {
+        var assembly = new PersistedAssemblyBuilder(new AssemblyName(name), typeof(object).Assembly);
+        var module = assembly.DefineDynamicModule(name);
+        var handler = Implement(module, "Handler", typeof(IRuntimeHandler), TypeAttributes.NotPublic, static (method, il) =>
+        {
+            if (method.Name == nameof(IRuntimeHandler.CheckAsync))
+            {
+                ThrowUnavailable(il, "nothing behind it");
+            }
+
+            ReturnDefault(method, il);
+        });
+        var constructor = handler.GetConstructor(Type.EmptyTypes)!;
+        for (var i = 0; i < kind switch { EmittedKind.NoEntry => 0, EmittedKind.TwoEntries => 2, _ => 1 }; i++)
+        {
+            Implement(module, $"Entry{i}", typeof(IRuntimePlugin), TypeAttributes.Public, (_, il) => Create(il, kind, constructor), kind == EmittedKind.ThrowsInConstructor);
+        }
+
+        assembly.Save(path);
+    }
+
+    private static void Create(ILGenerator il, EmittedKind kind, ConstructorInfo handler)
+    {
+        if (kind == EmittedKind.ThrowsInCreate)
+        {
+            il.ThrowException(typeof(NotImplementedException));
+        }
+        else if (kind == EmittedKind.RefusesInCreate)
+        {
+            ThrowUnavailable(il, "an option is wrong");
+        }
+
+        il.Emit(OpCodes.Newobj, handler);
+        il.Emit(OpCodes.Call, typeof(Task).GetMethod(nameof(Task.FromResult))!.MakeGenericMethod(typeof(IRuntimeHandler)));
+        il.Emit(OpCodes.Ret);
+    }
+
+    private static Type Implement(
+        ModuleBuilder module, string name, Type contract, TypeAttributes visibility, Action<MethodInfo, ILGenerator> body, bool constructorThrows = false)
+    {
+        var type = module.DefineType(name, visibility | TypeAttributes.Class | TypeAttributes.Sealed, typeof(object), [contract]);
+        var constructor = type.DefineConstructor(MethodAttributes.Public, CallingConventions.Standard, []).GetILGenerator();
+        constructor.Emit(OpCodes.Ldarg_0);
+        constructor.Emit(OpCodes.Call, typeof(object).GetConstructor([])!);
+        if (constructorThrows)
+        {
+            constructor.ThrowException(typeof(InsufficientMemoryException));
+        }
+
+        constructor.Emit(OpCodes.Ret);
+        foreach (var method in contract.GetInterfaces().Append(contract).SelectMany(static i => i.GetMethods()).Where(static m => m.IsAbstract))
+        {
+            var parameters = method.GetParameters().Select(static p => p.ParameterType).ToArray();
+            var implementation = type.DefineMethod(
+                method.Name, MethodAttributes.Public | MethodAttributes.Virtual | MethodAttributes.Final, method.ReturnType, parameters);
+            body(method, implementation.GetILGenerator());
+        }
+
+        return type.CreateType();
+    }
+
+    private static void ThrowUnavailable(ILGenerator il, string message)
+    {
+        il.Emit(OpCodes.Ldstr, message);
+        il.Emit(OpCodes.Ldnull);
+        il.Emit(OpCodes.Call, typeof(RuntimeException).GetMethod(nameof(RuntimeException.Unavailable))!);
+        il.Emit(OpCodes.Throw);
+    }
+
+    private static void ReturnDefault(MethodInfo method, ILGenerator il)
+    {
+        if (method.ReturnType.IsValueType)
+        {
+            var local = il.DeclareLocal(method.ReturnType);
+            il.Emit(OpCodes.Ldloc, local);
+        }
+        else
+        {
+            il.Emit(OpCodes.Ldnull);
+        }
+
+        il.Emit(OpCodes.Ret);
+    }
+}

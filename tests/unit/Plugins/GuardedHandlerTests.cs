@@ -1,0 +1,187 @@
+using Berth.Abstractions;
+using Berth.Plugins;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Moq;
+using Xunit;
+
+namespace Berth.Tests.Unit.Plugins;
+
+public sealed class GuardedHandlerTests : IAsyncDisposable
+{
+    private static readonly DestroyRequest Destroy = new() { SandboxId = "s", PrivateDirectory = "/p" };
+
+    private readonly Mock<IRuntimeHandler> _inner = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly List<PluginCall> _calls = [];
+    private readonly GuardedHandler _handler;
+
+    public GuardedHandlerTests() =>
+        _handler = new(_inner.Object, new("oci", "runc", _calls.Add, _time, NullLogger.Instance), _time, NullLogger.Instance);
+
+    public ValueTask DisposeAsync() => _handler.DisposeAsync();
+
+    [Fact]
+    public async Task Call_ForeignException_NamesPluginVerbAndHandler()
+    {
+        _inner.Setup(static h => h.DestroySandboxAsync(Destroy, It.IsAny<CancellationToken>())).ThrowsAsync(new InvalidCastException("oops"));
+
+        var e = await Assert.ThrowsAsync<RuntimeException>(() => _handler.DestroySandboxAsync(Destroy, default));
+
+        Assert.Equal(RuntimeErrorCode.Internal, e.Code);
+        Assert.Equal("plugin oci failed in DestroySandbox of handler runc: InvalidCastException: oops", e.Message);
+        Assert.Equal((1, 1), (_handler.Calls, _handler.Faults));
+        Assert.Equal(PluginCallOutcome.Broken, Assert.Single(_calls).Outcome);
+    }
+
+    [Fact]
+    public async Task Call_ContractException_PassesAsItIs()
+    {
+        var refusal = RuntimeException.NotFound("no such thing");
+        _inner.Setup(static h => h.DestroySandboxAsync(Destroy, It.IsAny<CancellationToken>())).ThrowsAsync(refusal);
+
+        Assert.Same(refusal, await Assert.ThrowsAsync<RuntimeException>(() => _handler.DestroySandboxAsync(Destroy, default)));
+        Assert.Equal((1, 0), (_handler.Calls, _handler.Faults));
+        Assert.Equal(PluginCallOutcome.Refused, Assert.Single(_calls).Outcome);
+    }
+
+    [Fact]
+    public async Task Call_NoAnswer_EndsAtTheDeadlineEvenIfTheTokenIsIgnored()
+    {
+        var entered = new TaskCompletionSource();
+        _inner.Setup(static h => h.DestroySandboxAsync(Destroy, It.IsAny<CancellationToken>())).Returns(() =>
+        {
+            entered.SetResult();
+            return new TaskCompletionSource().Task;
+        });
+
+        var call = _handler.DestroySandboxAsync(Destroy, default);
+        await entered.Task;
+        _time.Advance(PluginDeadlines.Destroy);
+
+        var e = await Assert.ThrowsAsync<RuntimeException>(() => call);
+        Assert.Equal(RuntimeErrorCode.DeadlineExceeded, e.Code);
+        Assert.Equal("plugin oci gave no answer to DestroySandbox of handler runc within 110 s", e.Message);
+        Assert.Equal(1, _handler.Faults);
+    }
+
+    [Fact]
+    public async Task Call_CallerGivesUp_IsNoFaultOfThePlugin()
+    {
+        using var caller = new CancellationTokenSource();
+        _inner.Setup(static h => h.DestroySandboxAsync(Destroy, It.IsAny<CancellationToken>())).Returns(new TaskCompletionSource().Task);
+
+        var call = _handler.DestroySandboxAsync(Destroy, caller.Token);
+        await caller.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        Assert.Equal(0, _handler.Faults);
+    }
+
+    [Fact]
+    public async Task Call_PluginBlocksItsThread_DoesNotBlockTheCaller()
+    {
+        using var release = new ManualResetEventSlim();
+        _inner.Setup(static h => h.ListOwnedAsync(It.IsAny<CancellationToken>())).Returns(() =>
+        {
+            release.Wait();
+            return Task.FromResult<IReadOnlyList<OwnedObject>>([]);
+        });
+
+        var call = _handler.ListOwnedAsync(default);
+        Assert.False(call.IsCompleted);
+        release.Set();
+        Assert.Empty(await call);
+    }
+
+    [Fact]
+    public async Task Call_NullAnswer_IsAFault()
+    {
+        _inner.Setup(static h => h.ListOwnedAsync(It.IsAny<CancellationToken>())).ReturnsAsync((IReadOnlyList<OwnedObject>)null!);
+        Assert.Equal(RuntimeErrorCode.Internal, (await Assert.ThrowsAsync<RuntimeException>(() => _handler.ListOwnedAsync(default))).Code);
+    }
+
+    [Fact]
+    public async Task Call_PluginCancelsByItself_IsAFault()
+    {
+        _inner.Setup(static h => h.ListOwnedAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new OperationCanceledException());
+        Assert.Equal(RuntimeErrorCode.Internal, (await Assert.ThrowsAsync<RuntimeException>(() => _handler.ListOwnedAsync(default))).Code);
+    }
+
+    [Fact]
+    public async Task StartSandbox_WhatItReturns_IsGuardedToo()
+    {
+        var process = new Mock<IProcess>();
+        process.Setup(static p => p.StartAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new FormatException("p"));
+        var container = new Mock<IContainer>();
+        container.SetupGet(static c => c.Init).Returns(process.Object);
+        container.Setup(static c => c.PidsAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new FormatException("c"));
+        var sandbox = new Mock<ISandbox>();
+        sandbox.Setup(static s => s.FindContainer("c")).Returns(container.Object);
+        sandbox.Setup(static s => s.FindContainer("x")).Throws(new FormatException("s"));
+        _inner.Setup(static h => h.StartSandboxAsync(null!, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
+
+        var guarded = await _handler.StartSandboxAsync(null!, default);
+        var found = guarded.FindContainer("c")!;
+
+        Assert.Null(guarded.FindContainer("none"));
+        Assert.Contains("FindContainer", Assert.Throws<RuntimeException>(() => guarded.FindContainer("x")).Message, StringComparison.Ordinal);
+        Assert.Contains("Pids", (await Assert.ThrowsAsync<RuntimeException>(() => found.PidsAsync(default))).Message, StringComparison.Ordinal);
+        Assert.Contains("Start", (await Assert.ThrowsAsync<RuntimeException>(() => found.Init.StartAsync(default))).Message, StringComparison.Ordinal);
+        Assert.Equal(3, _handler.Faults);
+    }
+
+    [Fact]
+    public async Task Health_AnswersFromMemory_AndKeepsFeaturesWhenACheckFails()
+    {
+        Assert.Equal((false, "its first check has not ended yet"), (_handler.Health.Ready, _handler.Health.Reason));
+
+        _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ReturnsAsync(new HandlerCheck { Ready = true, Features = new() { Seccomp = true } });
+        await _handler.Health.RefreshAsync(default);
+        Assert.Equal((true, ""), (_handler.Health.Ready, _handler.Health.Reason));
+
+        _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new FormatException("broken"));
+        await _handler.Health.RefreshAsync(default);
+        Assert.False(_handler.Health.Ready);
+        Assert.Contains("broken", _handler.Health.Reason, StringComparison.Ordinal);
+        Assert.True(_handler.Health.Features.Seccomp);
+        _inner.Verify(static h => h.CheckAsync(It.IsAny<CancellationToken>()), Times.Exactly(2));
+    }
+
+    [Fact]
+    public async Task Health_CheckStillRuns_IsNotAskedAgain()
+    {
+        var answer = new TaskCompletionSource<HandlerCheck>();
+        _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).Returns(answer.Task);
+
+        var first = _handler.Health.RefreshAsync(default);
+        await _handler.Health.RefreshAsync(default);
+        answer.SetResult(new() { Ready = true });
+        await first;
+
+        _inner.Verify(static h => h.CheckAsync(It.IsAny<CancellationToken>()), Times.Once);
+    }
+
+    [Fact]
+    public async Task HealthLoop_EachInterval_ChecksEveryHandler()
+    {
+        var asked = new SemaphoreSlim(0);
+        _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ReturnsAsync(() =>
+        {
+            asked.Release();
+            return new() { Ready = true };
+        });
+        var table = new HandlerTable(PluginSnapshot.Empty);
+        using var loop = new HandlerHealthLoop(table, _time);
+        await loop.StartAsync(default);
+
+        table.Swap(new([], [new() { Name = "runc", Plugin = "oci", Handler = _handler }]));
+        while (!await asked.WaitAsync(TimeSpan.FromMilliseconds(20)))
+        {
+            _time.Advance(HandlerHealthLoop.Interval); // again until the loop has set up its timer
+        }
+
+        await loop.StopAsync(default);
+        Assert.NotNull(_handler.Health.CheckedAt);
+    }
+}

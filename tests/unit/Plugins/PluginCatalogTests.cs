@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Berth.Abstractions;
+using Berth.Configuration;
+using Berth.Plugins;
+using Berth.State;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Berth.Tests.Unit.Plugins;
+
+public sealed class PluginCatalogTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly TempFolder _state = new();
+    private readonly StateDatabase _database;
+    private readonly List<PluginCall> _calls = [];
+
+    public PluginCatalogTests() => _database = new(Path.Combine(_state.Path, "berth.db"));
+
+    public void Dispose()
+    {
+        _database.Dispose();
+        _folder.Dispose();
+        _state.Dispose();
+    }
+
+    [Fact]
+    public async Task Load_GoodPlugin_ItsHandlersExistAndItsExceptionsAreTheContracts()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {}, "two": {} }""");
+
+        var snapshot = await LoadAsync();
+
+        Assert.Equal(PluginState.Active, Assert.Single(snapshot.Plugins).State);
+        Assert.Equal(["one", "two"], snapshot.KnownHandlers);
+        var one = snapshot.Handlers["one"];
+        Assert.Equal((PluginState.NotReady, "nothing behind it"), (one.State, one.Reason));
+        Assert.Equal(0, one.Handler!.Faults);
+        Assert.Equal("handler 'one' is not ready: nothing behind it", Assert.Throws<RuntimeException>(() => snapshot.GetReady("one")).Message);
+        Assert.Same(one.Handler, snapshot.Get("one"));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(_state.Path, "state/h/one")));
+    }
+
+    [Theory]
+    [InlineData(EmittedKind.ThrowsInConstructor, PluginState.Failed, "InsufficientMemoryException")]
+    [InlineData(EmittedKind.TwoEntries, PluginState.Failed, "exactly one public class that implements IRuntimePlugin, and has Entry0, Entry1")]
+    [InlineData(EmittedKind.NoEntry, PluginState.Failed, "and has none")]
+    [InlineData(EmittedKind.NotAnAssembly, PluginState.Failed, "not a .NET assembly")]
+    [InlineData(EmittedKind.ThrowsInCreate, PluginState.Active, "plugin bad failed in CreateHandler of handler broken: NotImplementedException")]
+    [InlineData(EmittedKind.RefusesInCreate, PluginState.Active, "an option is wrong")]
+    public async Task Load_BadPlugin_IsNamedAndTheOthersWork(EmittedKind kind, PluginState state, string reason)
+    {
+        EmittedPlugin.Write(_folder, "bad", kind, """{ "broken": {} }""");
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+
+        var snapshot = await LoadAsync();
+
+        Assert.Equal(state, snapshot.Plugins.Single(static p => p.Id == "bad").State);
+        Assert.Equal(PluginState.Failed, snapshot.Handlers["broken"].State);
+        Assert.Contains(reason, snapshot.Handlers["broken"].Reason, StringComparison.Ordinal);
+        Assert.NotNull(snapshot.Handlers["one"].Handler);
+        Assert.Contains("broken", snapshot.KnownHandlers);
+        Assert.Equal(RuntimeErrorCode.Unavailable, Assert.Throws<RuntimeException>(() => snapshot.Get("broken")).Code);
+    }
+
+    [Fact]
+    public async Task Load_MissingAssembly_IsNamed()
+    {
+        File.Delete(Path.Combine(EmittedPlugin.Write(_folder, "bad", EmittedKind.NotAnAssembly, """{ "broken": {} }"""), "Emitted.bad.dll"));
+        Assert.Contains("is missing", (await LoadAsync()).Handlers["broken"].Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Load_BrokenManifest_IsNamedByItsFolder()
+    {
+        _folder.Write("oci/plugin.json", "{");
+        var snapshot = await LoadAsync(new() { ["runc"] = new() { Plugin = "oci" } });
+        Assert.Equal(("oci", PluginState.Failed), (snapshot.Plugins[0].Id, snapshot.Plugins[0].State));
+        Assert.StartsWith("plugin 'oci' is Failed: ", snapshot.Handlers["runc"].Reason, StringComparison.Ordinal);
+        Assert.Null(PluginCatalog.OfferedHandlers(new() { Folders = [_folder.Path] }));
+    }
+
+    [Fact]
+    public async Task Load_SameIdTwice_TheFirstFolderWins()
+    {
+        using var second = new TempFolder();
+        var first = EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        EmittedPlugin.Write(second, "good", EmittedKind.Good, """{ "other": {} }""");
+
+        var snapshot = await LoadAsync(folders: [_folder.Path, second.Path]);
+
+        Assert.Equal([PluginState.Active, PluginState.Disabled], snapshot.Plugins.Select(static p => p.State));
+        Assert.Contains(first, snapshot.Plugins[1].Reason, StringComparison.Ordinal);
+        Assert.Equal(["one"], snapshot.Handlers.Keys);
+    }
+
+    [Fact]
+    public async Task Load_ConfiguredHandlers_AddDisableAndMissTheirPlugin()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+
+        var snapshot = await LoadAsync(new()
+        {
+            ["one"] = new() { Disabled = true },
+            ["two"] = new() { Plugin = "good", Options = JsonSerializer.Deserialize<JsonElement>("{}") },
+            ["three"] = new() { Plugin = "gone" },
+        });
+
+        Assert.Equal(PluginState.Disabled, snapshot.Handlers["one"].State);
+        Assert.NotNull(snapshot.Handlers["two"].Handler);
+        Assert.Equal("there is no plugin 'gone' in the plugin folders", snapshot.Handlers["three"].Reason);
+        Assert.Equal(["three", "two"], snapshot.KnownHandlers);
+    }
+
+    [Fact]
+    public async Task Load_NoEnabledHandler_LoadsNoCode()
+    {
+        EmittedPlugin.Write(_folder, "bad", EmittedKind.NotAnAssembly, """{ "broken": {} }""");
+        var snapshot = await LoadAsync(new() { ["broken"] = new() { Disabled = true } });
+        Assert.Equal((PluginState.Disabled, "no enabled handler uses it"), (snapshot.Plugins[0].State, snapshot.Plugins[0].Reason));
+    }
+
+    [Fact]
+    public async Task Load_StateFolderTooLong_FailsThatHandler()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, $$"""{ "{{new string('a', 63)}}": {}, "b": {} }""");
+        var snapshot = await LoadAsync();
+        Assert.Contains("shorten gateway.state", snapshot.Handlers[new string('a', 63)].Reason, StringComparison.Ordinal);
+        Assert.NotNull(snapshot.Handlers["b"].Handler);
+    }
+
+    [Fact]
+    public async Task Load_MissingFolder_IsEmpty()
+    {
+        var snapshot = await LoadAsync(folders: [Path.Combine(_folder.Path, "none")]);
+        Assert.Empty(snapshot.Plugins);
+        Assert.Contains("known: none", Assert.Throws<RuntimeException>(() => snapshot.Get("runc")).Message, StringComparison.Ordinal);
+    }
+
+    private Task<PluginSnapshot> LoadAsync(Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null)
+    {
+        var factory = new HandlerFactory(new(_database), Observe, TimeProvider.System, NullLoggerFactory.Instance);
+        var options = new BerthOptions
+        {
+            Gateway = new() { Root = Path.Combine(_state.Path, "root"), State = Path.Combine(_state.Path, "state") },
+            Plugins = new() { Folders = folders ?? [_folder.Path] },
+            Handlers = handlers ?? [],
+        };
+        return new PluginCatalog(factory, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+            .LoadAsync(options, CgroupDriver.Cgroupfs, TestContext.Current.CancellationToken);
+    }
+
+    private void Observe(PluginCall call)
+    {
+        lock (_calls)
+        {
+            _calls.Add(call);
+        }
+    }
+}
