@@ -50,7 +50,7 @@ internal static class FloorBench
     private static async Task WriteBundleAsync(TempFolder folder, string runtime)
     {
         var layer = new MemoryStream();
-        await Cli.Up.BusyboxLayer.WriteAsync(layer, Repository.Busybox, CancellationToken.None);
+        await Cli.Up.BusyboxLayer.WriteAsync(layer, Busybox.Path, CancellationToken.None);
         layer.Position = 0;
         await TarFile.ExtractToDirectoryAsync(layer, folder.Folder("rootfs"), overwriteFiles: false);
         var spec = await CommandRunner.RunAsync(new Command { Path = runtime, Arguments = ["spec"], WorkingDirectory = folder.Path }, null, 4096, CancellationToken.None);

@@ -7,7 +7,7 @@ var options = BenchOptions.Parse(args);
 var before = await MachineState.ReadAsync();
 using (var folder = new TempFolder())
 {
-    await SampleImage.WriteAsync(folder["sample"], Repository.Busybox, CancellationToken.None);
+    await SampleImage.WriteAsync(folder["sample"], Busybox.Path, CancellationToken.None);
     await using var registry = await Registry.StartAsync();
     await using var containerd = await Containerd.StartAsync(folder["sample"]);
     await using var gateway = await Gateway.StartAsync(sample: folder["sample"]);

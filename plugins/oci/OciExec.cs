@@ -20,6 +20,9 @@ internal sealed class OciExec(
     private ChildProcess? _runtime;
     private PidFd? _process;
 
+    // The command's id, also after its end: the kernel gives it to nobody else while a session has it.
+    private int _leader;
+
     // runc makes the command a session's leader, crun puts it into a new session without.
     private int _session;
     private string? _failure;
@@ -35,22 +38,35 @@ internal sealed class OciExec(
     public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
-        if (_process is not { } process || tools.Options.Signals == SignalPath.Runtime)
+        if (tools.Options.Signals == SignalPath.Runtime)
         {
-            // The runtime passes it on where it does not tell the process's id.
             _runtime?.Signal(signal);
+            return Task.CompletedTask;
         }
-        else if (scope == SignalScope.Process)
+
+        if (scope == SignalScope.All)
         {
-            process.Signal(signal);
+            SignalSession(signal);
         }
         else
         {
-            _session = ProcStat.TryRead(process.Pid)?.Session ?? _session;
-            cgroup.Signal(signal, pid => pid == process.Pid || (ProcStat.TryRead(pid)?.Session is { } session && (session == process.Pid || session == _session)));
+            _process?.Signal(signal);
+        }
+
+        if (_process is null)
+        {
+            // Where the command's id is not known, or no longer anybody's, the runtime passes the signal on.
+            _runtime?.Signal(signal);
         }
 
         return Task.CompletedTask;
+    }
+
+    private void SignalSession(int signal)
+    {
+        _session = _process is null ? _session : ProcStat.TryRead(_leader)?.Session ?? _session;
+        cgroup.Signal(signal, pid => (pid == _leader && _process is not null)
+            || (ProcStat.TryRead(pid)?.Session is { } session && session != 0 && (session == _leader || session == _session)));
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
@@ -65,6 +81,7 @@ internal sealed class OciExec(
 
         if (ContainerFiles.ReadNumber(_pidFile) is { } pid)
         {
+            _leader = pid;
             _process = Hold(pid);
             _ = FollowAsync(end);
             return;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Tests.Support;
 
 namespace Berth.Tests.Contract;
 
@@ -16,7 +17,7 @@ internal static class Bundle
             Directory.CreateDirectory(Path.Combine(folder, name));
         }
 
-        File.Copy("/bin/busybox", Path.Combine(bin, "busybox"));
+        File.Copy(Busybox.Path, Path.Combine(bin, "busybox"));
         foreach (var applet in Applets)
         {
             File.CreateSymbolicLink(Path.Combine(bin, applet), "busybox");

@@ -41,7 +41,7 @@ public sealed class Suite : IAsyncLifetime
         // A node forwards; the bridge plugin would switch it on, and nobody off.
         await File.WriteAllTextAsync(Forwarding, "1");
         _before = await MachineState.ReadAsync();
-        await SampleImage.WriteAsync(Sample, Repository.Busybox, CancellationToken.None);
+        await SampleImage.WriteAsync(Sample, Busybox.Path, CancellationToken.None);
         Base = await TestLayer.BusyboxAsync();
         _registry = await Registry.StartAsync();
         _gateway = await Gateway.StartAsync(sample: Sample);

@@ -72,8 +72,8 @@ public sealed class MachineState
     {
         var saved = await CommandRunner.RunAsync(new Command { Path = "iptables-save" }, null, 16 * 1024 * 1024, CancellationToken.None);
         return saved.OutputText.Split('\n')
-            .Where(static l => l.StartsWith('-') || l.StartsWith(':'))
-            // The counters of a chain change by themselves.
+            // A table's own chains, which have a policy, come with its first use. The counters of a chain change by themselves.
+            .Where(static l => l.StartsWith('-') || (l.StartsWith(':') && l.Split(' ')[1] == "-"))
             .Select(static l => "rule " + (l.StartsWith(':') ? l.Split(' ')[0] : l));
     }
 

@@ -18,9 +18,6 @@ public static class Repository
 
     public static string Plugins => Path.Combine(Root, "artifacts", "plugins");
 
-    /// <summary>A static busybox.</summary>
-    public static string Busybox { get; } = Environment.GetEnvironmentVariable("BERTH_TEST_BUSYBOX") is { Length: > 0 } path ? path : "/bin/busybox";
-
     /// <summary>A program of a package that the scripts unpack instead of installing it.</summary>
     public static string Tool(string package, string path)
     {

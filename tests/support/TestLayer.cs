@@ -18,7 +18,7 @@ public sealed record TestLayer(byte[] Blob, string MediaType, string DiffId)
     public static async Task<TestLayer> BusyboxAsync()
     {
         using var tar = new MemoryStream();
-        await BusyboxLayer.WriteAsync(tar, Repository.Busybox, CancellationToken.None);
+        await BusyboxLayer.WriteAsync(tar, Busybox.Path, CancellationToken.None);
         return FromTar(tar.ToArray());
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Berth.Containers;
 using Berth.Containers.Spec;
 using Berth.Linux;
+using Berth.Tests.Support;
 using Xunit;
 
 namespace Berth.Tests.Unit.Containers.Spec;
@@ -19,7 +20,7 @@ public sealed class RealRuntimeTests : IDisposable
     public RealRuntimeTests()
     {
         Directory.CreateDirectory(Path.Combine(_rootfs.Path, "bin"));
-        File.Copy("/bin/busybox", Path.Combine(_rootfs.Path, "bin/busybox"));
+        File.Copy(Busybox.Path, Path.Combine(_rootfs.Path, "bin/busybox"));
         foreach (var applet in (string[])["sh", "cat", "id", "touch", "ls", "mkdir", "mount", "hostname", "true", "wc"])
         {
             File.CreateSymbolicLink(Path.Combine(_rootfs.Path, "bin", applet), "busybox");
