@@ -47,6 +47,8 @@ install_packages() {
 
   command -v apt-get >/dev/null || { [ "${#missing[@]}" -eq 0 ] && return; fail "install these with this system's package manager: ${missing[*]}"; }
   refresh_lists "${missing[@]}"
+  # Without any list nobody can say whether the distribution has what is welcome.
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || quietly apt-get update -q
   for entry in "${optional[@]}"; do
     available "$entry" && missing+=("$entry")
   done

@@ -19,11 +19,12 @@ internal static class Tags
         foreach (var (key, value) in labels)
         {
             CheckKey(key, field);
-            _ = Field.Line(value, $"{field}[{key}]");
             if (Bytes(key, value) > MaxLabelBytes)
             {
                 throw Field.Wrong(field, $"has the label {Field.Show(key)} with more than {MaxLabelBytes} bytes, key and value together");
             }
+
+            _ = Field.Line(value, $"{field}[{Field.Show(key)}]");
         }
 
         return Copy(labels, field);

@@ -114,6 +114,17 @@ public sealed class SandboxMappingTests
         Assert.Equal(Protos.NamespaceMode.Node, status.Linux.Namespaces.Options.Network);
     }
 
+    [Fact]
+    public void ToSpec_LongLabelWithAControlCharacter_IsRefusedInAShortLine()
+    {
+        var config = Config();
+        config.Labels["/" + new string('p', 3000)] = "a\tb";
+        var refusal = Assert.Throws<RuntimeException>(() => SandboxMapping.ToSpec(config));
+
+        Assert.Equal(RuntimeErrorCode.InvalidArgument, refusal.Code);
+        Assert.InRange(refusal.Message.Length, 1, 300);
+    }
+
     private static void MapsOrRefuses(Protos.PodSandboxConfig config)
     {
         try
