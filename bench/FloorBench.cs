@@ -62,7 +62,7 @@ internal static class FloorBench
         var config = JsonNode.Parse(await File.ReadAllTextAsync(folder["config.json"]))!;
         config["process"]!["terminal"] = false;
         config["process"]!["args"] = new JsonArray("/bin/sleep", "3600");
-        config["linux"]!["cgroupsPath"] = "/berth-tests/floor-" + runtime;
+        config["linux"]!["cgroupsPath"] = $"{Requests.Cgroups}/floor-{runtime}";
         await File.WriteAllTextAsync(folder["config.json"], config.ToJsonString());
     }
 }

@@ -1,9 +1,14 @@
 using Berth.Bench;
 using Berth.Cli.Up;
+using Berth.Linux;
 using Berth.Tests.Support;
 
 const string Reference = "containerd";
 var options = BenchOptions.Parse(args);
+using var forwarding = new Forwarding();
+// containerd's CNI library keeps its results there.
+const string CniResults = "/var/lib/cni/results";
+var ownsCniResults = !Directory.Exists(CniResults);
 var before = await MachineState.ReadAsync();
 using (var folder = new TempFolder())
 {
@@ -20,7 +25,7 @@ using (var folder = new TempFolder())
         var (ready, reason) = await gateway.HandlerAsync(handler);
         if (ready)
         {
-            peers.Add(new($"berth {handler}", gateway.Client, handler, gateway.Logs, "/berth-tests"));
+            peers.Add(new($"berth {handler}", gateway.Client, handler, gateway.Logs, Requests.Cgroups));
         }
         else
         {
@@ -79,6 +84,12 @@ foreach (var runtime in (string[])["runc", "crun"])
 }
 
 Report.Print("the runtimes alone, median milliseconds", floors, null, FloorBench.Create, FloorBench.Start, FloorBench.Delete, FloorBench.All);
+await new Cgroups(CgroupLayout.Detect()).RemoveAsync(Requests.Cgroups, CancellationToken.None);
+if (ownsCniResults && Directory.Exists(CniResults))
+{
+    Directory.Delete(CniResults);
+}
+
 await NatChains.RemoveUnusedAsync(CancellationToken.None);
 var left = await before.WhatIsNewAsync();
 if (left.Count > 0)

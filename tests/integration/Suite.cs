@@ -13,9 +13,8 @@ namespace Berth.Tests.Integration;
 /// </summary>
 public sealed class Suite : IAsyncLifetime
 {
-    private const string Forwarding = "/proc/sys/net/ipv4/ip_forward";
     private readonly TempFolder _folder = new();
-    private readonly string _forwarding = File.ReadAllText(Forwarding);
+    private readonly Forwarding _forwarding = new();
     private MachineState? _before;
     private Gateway? _gateway;
     private Registry? _registry;
@@ -38,8 +37,6 @@ public sealed class Suite : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // A node forwards; the bridge plugin would switch it on, and nobody off.
-        await File.WriteAllTextAsync(Forwarding, "1");
         _before = await MachineState.ReadAsync();
         await SampleImage.WriteAsync(Sample, Busybox.Path, CancellationToken.None);
         Base = await TestLayer.BusyboxAsync();
@@ -84,7 +81,7 @@ public sealed class Suite : IAsyncLifetime
         }
 
         var left = await _before!.WhatIsNewAsync();
-        await File.WriteAllTextAsync(Forwarding, _forwarding);
+        _forwarding.Dispose();
         Assert.True(left.Count == 0, "the suite left on this machine:\n" + string.Join('\n', left));
     }
 }

@@ -5,10 +5,13 @@ namespace Berth.Tests.Support;
 /// <summary>CRI messages as a kubelet fills them.</summary>
 public static class Requests
 {
+    /// <summary>The parent of the tests' cgroups; a kubelet would make and remove it.</summary>
+    public const string Cgroups = "/berth-tests";
+
     /// <summary>A pod of its own uid, without a log folder yet.</summary>
     /// <param name="name">Its name and host name.</param>
     /// <param name="cgroups">The parent of its cgroup.</param>
-    public static PodSandboxConfig Pod(string name = "pod", string cgroups = "/berth-tests")
+    public static PodSandboxConfig Pod(string name = "pod", string cgroups = Cgroups)
     {
         var uid = Guid.NewGuid().ToString();
         return new()
