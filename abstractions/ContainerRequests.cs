@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Berth.Abstractions;
 
 /// <summary>Makes a container. The bundle says most; these are the facts that config.json lacks.</summary>
@@ -15,7 +17,12 @@ public sealed record CreateContainerRequest
     /// <summary>Counts containers of the same name, from 0.</summary>
     public uint Attempt { get; init; }
 
-    /// <summary>The OCI bundle; it holds config.json (OCI runtime spec, at most the version of <see cref="HandlerCheck.OciVersion"/>).</summary>
+    /// <summary>
+    /// The OCI bundle; it holds config.json (OCI runtime spec, at most the version of <see cref="HandlerCheck.OciVersion"/>).
+    /// Its <c>root.path</c> is an absolute path of the host where the image's files can be read until the container is destroyed:
+    /// with <see cref="RootfsForm.Mounted"/> the writable root file system itself, with every other form a read-only view, which
+    /// a handler replaces by the path that its runtime sees.
+    /// </summary>
     public required string BundlePath { get; init; }
 
     /// <summary>A folder for this container alone, mode 0700; deleted after destroy.</summary>
@@ -46,7 +53,12 @@ public sealed record CreateContainerRequest
     public required PodCgroup Cgroup { get; init; }
 }
 
-/// <summary>A root file system in the form that the handler takes.</summary>
+/// <summary>
+/// A root file system in the form that the handler takes: the first of <see cref="HandlerFeatures.RootfsForms"/> that the gateway
+/// can make. Whatever it names stays as it is until the container is destroyed, or, for <see cref="PrepareImageRequest"/>, until
+/// the call returns; it may be shared with other containers of the image. Except with <see cref="RootfsForm.Mounted"/> it is
+/// read-only, and the layer that the container writes to is the handler's to make and to remove.
+/// </summary>
 public sealed record RootfsSource
 {
     /// <summary>Which of the members below is set.</summary>
@@ -58,10 +70,13 @@ public sealed record RootfsSource
     /// </summary>
     public string? Path { get; init; }
 
-    /// <summary><see cref="RootfsForm.Layers"/>: the folders, lowest first.</summary>
+    /// <summary>
+    /// <see cref="RootfsForm.Layers"/>: the folders, lowest first, at least one. A removed file is a character device 0:0 and a
+    /// replaced folder has the attribute <c>trusted.overlay.opaque</c>, as overlayfs has it; what lies below an opaque root is left out.
+    /// </summary>
     public IReadOnlyList<string> Layers { get; init; } = [];
 
-    /// <summary><see cref="RootfsForm.Block"/>: <c>erofs</c> or <c>ext4</c>.</summary>
+    /// <summary><see cref="RootfsForm.Block"/>: <c>erofs</c>, not compressed, in blocks of 4096 bytes.</summary>
     public string? FileSystem { get; init; }
 }
 
@@ -105,14 +120,29 @@ public sealed record CheckpointRequest
     public bool LeaveRunning { get; init; }
 }
 
-/// <summary>Hands an image to a runtime with a store of its own.</summary>
+/// <summary>
+/// Hands an image to a runtime with a store of its own. It comes before every container of the image, one call at a time for an
+/// image, so a handler that has the image answers at once, and one whose copy somebody has deleted makes it again.
+/// </summary>
 public sealed record PrepareImageRequest
 {
     /// <summary>The image's id, <c>sha256:...</c>.</summary>
     public required string ImageId { get; init; }
 
-    /// <summary>The image, in the form that the handler asked for.</summary>
+    /// <summary>
+    /// The image, in the first of the handler's <see cref="HandlerFeatures.RootfsForms"/> beyond <see cref="RootfsForm.None"/> that
+    /// the gateway can make; always read-only, also where it is mounted.
+    /// </summary>
     public required RootfsSource Source { get; init; }
+
+    /// <summary>
+    /// The image's configuration as its author wrote it (OCI image specification, config.md), for a runtime that must build the
+    /// image again. Its <c>rootfs.diff_ids</c> are of the layers as they were packed, not as a runtime would pack the folders.
+    /// </summary>
+    public JsonElement? ConfigJson { get; init; }
+
+    /// <summary>The image's names in full form, <c>repository:tag</c> before <c>repository@digest</c>; empty if it has none.</summary>
+    public IReadOnlyList<string> Names { get; init; } = [];
 }
 
 /// <summary>The copy that a runtime keeps.</summary>

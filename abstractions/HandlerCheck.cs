@@ -52,6 +52,42 @@ public sealed record HandlerFeatures
     /// <summary>Seccomp profiles are applied.</summary>
     public bool Seccomp { get; init; }
 
+    /// <summary>AppArmor profiles of the host are applied.</summary>
+    public bool AppArmor { get; init; }
+
+    /// <summary>The sysctls that the gateway sets in the pod's namespaces are those that its containers see.</summary>
+    public bool Sysctls { get; init; }
+
+    /// <summary>Limits on huge pages are applied.</summary>
+    public bool HugePages { get; init; }
+
+    /// <summary>
+    /// Folders of the host are shared with containers: what one side writes, the other sees. Without it the handler copies them
+    /// when it makes the container, so the gateway refuses writable ones.
+    /// </summary>
+    public bool SharedFolders { get; init; }
+
+    /// <summary>Mounts made later, on one side of a shared folder, appear on the other (HostToContainer, Bidirectional).</summary>
+    public bool MountPropagation { get; init; }
+
+    /// <summary>A container may have a terminal.</summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>A container's standard input may stay open for attaching.</summary>
+    public bool Stdin { get; init; }
+
+    /// <summary>Limits of a running container change with <see cref="IContainer.UpdateAsync"/>.</summary>
+    public bool LimitUpdates { get; init; }
+
+    /// <summary>
+    /// A container's processes are processes of the host, in the cgroup that config.json names: <see cref="IProcess.Pid"/> and
+    /// <see cref="IContainer.PidsAsync"/> tell them, and the cgroup holds the limits.
+    /// </summary>
+    public bool HostProcesses { get; init; }
+
+    /// <summary>Every signal reaches an exec, and all of its session; without it only SIGKILL ends one.</summary>
+    public bool ExecSignals { get; init; }
+
     /// <summary>An exec may have a terminal.</summary>
     public bool ExecTerminal { get; init; }
 
@@ -84,13 +120,15 @@ public enum RootfsForm
     /// <summary>The folders of the layers, lowest first, as overlayfs takes them.</summary>
     Layers,
 
-    /// <summary>A read-only file system image (erofs or ext4) in one file.</summary>
+    /// <summary>A read-only file system image in one file, see <see cref="RootfsSource.FileSystem"/>.</summary>
     Block,
 
-    /// <summary>An OCI image layout folder.</summary>
+    /// <summary>An OCI image layout folder; the gateway does not make it yet.</summary>
     OciLayout,
 
-    /// <summary>None: the handler has it from <see cref="IRuntimeHandler.PrepareImageAsync"/>.</summary>
+    /// <summary>
+    /// None: the handler has it from <see cref="IRuntimeHandler.PrepareImageAsync"/>, for which it names another form behind this one.
+    /// </summary>
     None,
 }
 

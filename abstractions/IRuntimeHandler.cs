@@ -58,13 +58,17 @@ public interface IRuntimeHandler : IAsyncDisposable
     Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// For a runtime with an image store of its own: takes a copy of the image. The answer counts in ImageFsInfo.
+    /// For a runtime with an image store of its own: takes a copy of the image, or answers at once if it has one. The answer counts
+    /// in ImageFsInfo. The gateway has recorded the image for this handler before the call, and releases what was half made.
     /// Called only if <see cref="HandlerFeatures.OwnsImageStore"/>.
     /// </summary>
     Task<PreparedImage> PrepareImageAsync(PrepareImageRequest request, CancellationToken cancellationToken) =>
         throw RuntimeException.NotSupported("PrepareImage");
 
-    /// <summary>Drops the copy made by <see cref="PrepareImageAsync"/>. Absent is success.</summary>
+    /// <summary>
+    /// Drops the copy made by <see cref="PrepareImageAsync"/>, or what is there of it. Absent is success. Called when the image has
+    /// been removed and no container of this handler is left that was made from it.
+    /// </summary>
     Task ReleaseImageAsync(string imageId, CancellationToken cancellationToken) =>
         throw RuntimeException.NotSupported("ReleaseImage");
 }

@@ -6,7 +6,8 @@ namespace Berth.Plugins.Oci;
 internal static class RuntimeFeatures
 {
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
-    public static IReadOnlyList<string> Removable { get; } = ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp"];
+    public static IReadOnlyList<string> Removable { get; } =
+        ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates"];
 
     public static HandlerFeatures Of(RuntimeFacts facts, OciOptions options) => new()
     {
@@ -17,6 +18,17 @@ internal static class RuntimeFeatures
         SharedPidNamespace = !options.Lacks.Contains("sharedPidNamespace"),
         Privileged = !options.Lacks.Contains("privileged"),
         Devices = !options.Lacks.Contains("devices"),
+        AppArmor = !options.Lacks.Contains("appArmor"),
+        Sysctls = !options.Lacks.Contains("sysctls"),
+        HugePages = !options.Lacks.Contains("hugePages"),
+        SharedFolders = true,
+        MountPropagation = !options.Lacks.Contains("mountPropagation"),
+        Terminal = true,
+        Stdin = true,
+        LimitUpdates = !options.Lacks.Contains("limitUpdates"),
+        // A runtime that must pass signals on itself is a sandbox whose processes the host does not see.
+        HostProcesses = options.Signals == SignalPath.Kernel,
+        ExecSignals = options.Signals == SignalPath.Kernel,
         // Kubernetes' user namespaces need volumes mounted with mapped ids.
         UserNamespaces = facts.Has("linux", "mountExtensions", "idmap", "enabled"),
         // The kernel's part is mount_setattr(2), from 5.12 on.
