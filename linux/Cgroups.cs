@@ -13,9 +13,13 @@ public sealed class Cgroups(CgroupLayout layout)
     /// <summary>The machine's hierarchies.</summary>
     public CgroupLayout Layout => layout;
 
-    /// <summary>The folders that <see cref="Create"/> would make, parents among them, deepest first: to be written down before it does.</summary>
-    public IReadOnlyList<string> Plan(string path) =>
-        [.. layout.Hierarchies.SelectMany(h => Levels(path).Select(h.Folder)).Where(static f => !Directory.Exists(f)).OrderByDescending(static f => f.Count(static c => c == '/'))];
+    /// <summary>
+    /// The folders that <see cref="Create"/> would make, parents among them, deepest first: to be written down before it does.
+    /// </summary>
+    /// <param name="path">The cgroup.</param>
+    /// <param name="made">Folders that were made for others: those on the way count as if they were still to be made, for whoever goes last removes them.</param>
+    public IReadOnlyList<string> Plan(string path, IReadOnlySet<string> made) =>
+        [.. layout.Hierarchies.SelectMany(h => Levels(path).Select(h.Folder)).Where(f => made.Contains(f) || !Directory.Exists(f)).OrderByDescending(static f => f.Count(static c => c == '/'))];
 
     /// <summary>Makes the cgroup in every hierarchy, as runtimes do, ready to take processes. One that exists stays as it is.</summary>
     public void Create(string path)

@@ -8,7 +8,7 @@ public sealed class SandboxCgroups(Cgroups cgroups, SandboxRegistry registry)
     /// <summary>Makes the pod's cgroup where the kubelet has not, and the overhead cgroup within it.</summary>
     public void Create(Sandbox sandbox)
     {
-        var planned = cgroups.Plan(sandbox.Cgroup.OverheadPath);
+        var planned = cgroups.Plan(sandbox.Cgroup.OverheadPath, registry.All().SelectMany(static s => s.OwnedCgroups).ToHashSet());
         registry.Update(sandbox.Id, s => s with { OwnedCgroups = planned });
         cgroups.Create(sandbox.Cgroup.OverheadPath);
     }

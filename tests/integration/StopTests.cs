@@ -109,4 +109,19 @@ public sealed class StopTests(Suite suite)
             return "";
         }
     }
+
+    [Fact]
+    public async Task Remove_InTheOrderOfCreation_LeavesNoParentCgroup()
+    {
+        var parent = $"/berth-tests-{Guid.NewGuid():N}";
+        void Place(PodSandboxConfig pod) => pod.Linux.CgroupParent = $"{parent}/pod{pod.Metadata.Uid}";
+        var first = await suite.PodAsync(change: Place);
+        await using (await suite.PodAsync(change: Place))
+        {
+            await first.DisposeAsync();
+            Assert.NotEmpty(Directory.GetDirectories("/sys/fs/cgroup", parent[1..], new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 }));
+        }
+
+        Assert.Empty(Directory.GetDirectories("/sys/fs/cgroup", parent[1..], new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 }));
+    }
 }

@@ -19,7 +19,7 @@ public sealed class CgroupsTests : IAsyncLifetime
     [Fact]
     public async Task Create_NewPath_MakesExactlyWhatWasPlanned()
     {
-        var planned = _cgroups.Plan($"{_top}/pod");
+        var planned = _cgroups.Plan($"{_top}/pod", new HashSet<string>());
         Assert.All(planned, static f => Assert.False(Directory.Exists(f)));
 
         _cgroups.Create($"{_top}/pod");
@@ -27,7 +27,7 @@ public sealed class CgroupsTests : IAsyncLifetime
 
         Assert.NotEmpty(planned);
         Assert.All(planned, static f => Assert.True(Directory.Exists(f)));
-        Assert.Empty(_cgroups.Plan($"{_top}/pod"));
+        Assert.Empty(_cgroups.Plan($"{_top}/pod", new HashSet<string>()));
 
         await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
         Assert.All(planned, static f => Assert.False(Directory.Exists(f)));
@@ -37,7 +37,7 @@ public sealed class CgroupsTests : IAsyncLifetime
     [Fact]
     public async Task RemovePlanned_ParentInUseByAnother_StaysForIt()
     {
-        var planned = _cgroups.Plan($"{_top}/pod");
+        var planned = _cgroups.Plan($"{_top}/pod", new HashSet<string>());
         _cgroups.Create($"{_top}/pod");
         _cgroups.Create($"{_top}/other");
 
