@@ -35,4 +35,25 @@ public sealed record ResourceUsage
 
     /// <summary>Processes.</summary>
     public ulong? ProcessCount { get; init; }
+
+    /// <summary>Time lost waiting for a processor.</summary>
+    public PressureStall? CpuPressure { get; init; }
+
+    /// <summary>Time lost waiting for memory.</summary>
+    public PressureStall? MemoryPressure { get; init; }
+
+    /// <summary>Time lost waiting for input and output.</summary>
+    public PressureStall? IoPressure { get; init; }
 }
+
+/// <summary>Stalls for lack of a resource, as the kernel counts them (Documentation/accounting/psi.rst).</summary>
+/// <param name="Some">At least one task waited.</param>
+/// <param name="Full">All tasks waited at the same time; null where the kernel does not tell.</param>
+public sealed record PressureStall(PressureFigures Some, PressureFigures? Full);
+
+/// <summary>Figures of a stall.</summary>
+/// <param name="TotalMicroseconds">Since the cgroup was made.</param>
+/// <param name="Average10">Percent of the last 10 seconds, 0 to 100.</param>
+/// <param name="Average60">Percent of the last 60 seconds.</param>
+/// <param name="Average300">Percent of the last 300 seconds.</param>
+public sealed record PressureFigures(ulong TotalMicroseconds, double Average10, double Average60, double Average300);

@@ -84,6 +84,7 @@ internal static class GatewayServices
         .AddSingleton(new SandboxPaths(options.Gateway.State))
         .AddSingleton<SandboxRegistry>()
         .AddSingleton<SandboxObjects>()
+        .AddSingleton<SandboxUsage>()
         .AddSingleton<SandboxFiles>()
         .AddSingleton<SandboxNamespaces>()
         .AddSingleton<SandboxCgroups>()
@@ -95,6 +96,7 @@ internal static class GatewayServices
         .AddSingleton<SandboxRunner>()
         .AddSingleton<SandboxStopper>()
         .AddSingleton<SandboxRemover>()
+        .AddSingleton<SandboxUpdater>()
         .AddSingleton<GatewayStatus>()
         .AddHostedSingleton<OwedRemovals>();
 
@@ -115,6 +117,10 @@ internal static class GatewayServices
         .AddSingleton<ContainerUpdater>()
         .AddSingleton<ContainerLogs>()
         .AddSingleton<ContainerUsage>()
+        .AddSingleton<PodEvents>()
+        .AddSingleton<PodSeriesReader>()
+        .AddSingleton<PodPage>(static s => async cancellationToken =>
+            PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
         .AddSingleton<ISandboxContainers, SandboxContainers>()
         .AddSingleton<Recovery>();
 

@@ -59,6 +59,43 @@ public static class Namespaces
         return failure is null ? result : throw failure;
     }
 
+    /// <summary>
+    /// The same for many namespaces, one after another on one thread. A path that is no network namespace (any more) is left out.
+    /// </summary>
+    public static IReadOnlyDictionary<string, IReadOnlyList<T>> InEachNetwork<T>(IReadOnlyList<string> paths, Func<IReadOnlyList<T>> body)
+    {
+        var results = new Dictionary<string, IReadOnlyList<T>>(paths.Count);
+        Exception? failure = null;
+        var thread = new Thread(
+            () => failure = Catch(() =>
+            {
+                foreach (var path in paths)
+                {
+                    if (TryEnter(path))
+                    {
+                        results[path] = body();
+                    }
+                }
+            }),
+            256 * 1024) { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        return failure is null ? results : throw failure;
+    }
+
+    private static bool TryEnter(string path)
+    {
+        try
+        {
+            using var target = SafeFd.OpenRead(path);
+            return Libc.setns(target.Number, Libc.CLONE_NEWNET) == 0;
+        }
+        catch (LinuxException)
+        {
+            return false; // its pod is being stopped
+        }
+    }
+
     private static void CreateHere(NamespacePins pins)
     {
         var flags = (pins.Network is null ? 0 : Libc.CLONE_NEWNET) | (pins.Ipc is null ? 0 : Libc.CLONE_NEWIPC) | (pins.Uts is null ? 0 : Libc.CLONE_NEWUTS);

@@ -27,6 +27,7 @@ public sealed class Recovery(
     ContainerExits exits,
     ContainerStarter starter,
     CgroupSampler sampler,
+    SandboxUsage sandboxUsage,
     SandboxPaths sandboxPaths,
     ContainerPaths containerPaths,
     TimeProvider time,
@@ -91,6 +92,7 @@ public sealed class Recovery(
             var request = ToRequest(sandbox);
             var live = await handler.RestoreSandboxAsync(request, cancellationToken);
             objects.Adopt(live);
+            sandboxUsage.Begin(sandbox);
             foreach (var restored in request.Containers)
             {
                 await AdoptAsync(live, restored.Create.ContainerId);

@@ -18,6 +18,8 @@ internal static class CallSubject
         StopPodSandboxRequest r => r.PodSandboxId,
         RemovePodSandboxRequest r => r.PodSandboxId,
         PodSandboxStatusRequest r => r.PodSandboxId,
+        PodSandboxStatsRequest r => r.PodSandboxId,
+        UpdatePodSandboxResourcesRequest r => r.PodSandboxId,
         CreateContainerRequest r => $"{r.Config?.Metadata?.Name} in {r.PodSandboxId}",
         StartContainerRequest r => r.ContainerId,
         StopContainerRequest r => r.ContainerId,

@@ -18,6 +18,12 @@ public sealed class ImageService(ImageStore store, ImagePuller puller, ImageFile
         return Task.FromResult(new ListImagesResponse { Images = { images.Select(ImageMapping.ToProto) } });
     }
 
+    public override async Task StreamImages(StreamImagesRequest request, IServerStreamWriter<StreamImagesResponse> responseStream, ServerCallContext context)
+    {
+        var all = await ListImages(new() { Filter = request.Filter }, context);
+        await ListStream.SendAsync(all.Images, static part => new StreamImagesResponse { Images = { part } }, responseStream, context.CancellationToken);
+    }
+
     // An image that is not there is an answer without an image, not an error: so a kubelet learns that it must pull.
     public override Task<ImageStatusResponse> ImageStatus(ImageStatusRequest request, ServerCallContext context)
     {

@@ -27,7 +27,12 @@ public sealed partial class RuntimeService
     public override Task<PodSandboxStatusResponse> PodSandboxStatus(PodSandboxStatusRequest request, ServerCallContext context)
     {
         var sandbox = FindSandbox(request.PodSandboxId);
-        var answer = new PodSandboxStatusResponse { Status = SandboxMapping.ToStatus(sandbox) };
+        var answer = new PodSandboxStatusResponse
+        {
+            Status = SandboxMapping.ToStatus(sandbox),
+            ContainersStatuses = { containers.Registry.OfSandbox(sandbox.Id).Where(static c => c.IsVisible).Select(ContainerMapping.ToStatus) },
+            Timestamp = UnixNanoseconds.Of(time.GetUtcNow()),
+        };
         if (request.Verbose)
         {
             var handler = gateway.Read().Handlers.FirstOrDefault(h => h.Name == sandbox.Handler);
@@ -42,4 +47,13 @@ public sealed partial class RuntimeService
         {
             Items = { sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, request.Filter)).Select(SandboxMapping.ToListItem) },
         });
+
+    public override async Task<UpdatePodSandboxResourcesResponse> UpdatePodSandboxResources(UpdatePodSandboxResourcesRequest request, ServerCallContext context)
+    {
+        var sandbox = FindSandbox(request.PodSandboxId);
+        var overhead = request.Overhead is null ? null : ResourceMapping.ToDomain(request.Overhead, "overhead");
+        var resources = request.Resources is null ? null : ResourceMapping.ToDomain(request.Resources, "resources");
+        await sandboxes.Updater.UpdateAsync(sandbox.Id, overhead, resources, context.CancellationToken);
+        return new();
+    }
 }

@@ -1,5 +1,7 @@
+using Berth.Containers;
 using Berth.Cri.Mapping;
 using Berth.Cri.Protos;
+using Berth.Sandboxes;
 using Grpc.Core;
 using Container = Berth.Containers.Container;
 
@@ -14,6 +16,25 @@ public sealed partial class RuntimeService
     {
         var wanted = containers.Registry.List().Where(container => ListFilters.Matches(container, request.Filter));
         return new() { Stats = { await Task.WhenAll(wanted.Select(container => StatsAsync(container, context.CancellationToken))) } };
+    }
+
+    public override async Task<PodSandboxStatsResponse> PodSandboxStats(PodSandboxStatsRequest request, ServerCallContext context) =>
+        new() { Stats = (await StatsAsync([FindSandbox(request.PodSandboxId)], context.CancellationToken))[0] };
+
+    public override async Task<ListPodSandboxStatsResponse> ListPodSandboxStats(ListPodSandboxStatsRequest request, ServerCallContext context)
+    {
+        var wanted = sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, request.Filter)).ToList();
+        return new() { Stats = { await StatsAsync(wanted, context.CancellationToken) } };
+    }
+
+    private async Task<PodSandboxStats[]> StatsAsync(IReadOnlyList<Sandbox> wanted, CancellationToken cancellationToken)
+    {
+        var usage = await sandboxes.Usage.GetAsync(wanted, cancellationToken);
+        var all = containers.Registry.List().ToLookup(static c => c.SandboxId);
+        return await Task.WhenAll(wanted.Select(async sandbox => PodStatsMapping.ToProto(
+            sandbox,
+            usage.GetValueOrDefault(sandbox.Id),
+            await Task.WhenAll(all[sandbox.Id].Where(static c => c.Phase == ContainerPhase.Running).Select(c => StatsAsync(c, cancellationToken))))));
     }
 
     private async Task<ContainerStats> StatsAsync(Container container, CancellationToken cancellationToken) =>

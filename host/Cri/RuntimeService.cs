@@ -10,7 +10,15 @@ namespace Berth.Cri;
 /// metric and status codes are <see cref="CriInterceptor"/>'s. The parts are by noun. A method of the API that is in none
 /// of them answers Unimplemented.
 /// </summary>
-public sealed partial class RuntimeService(SandboxVerbs sandboxes, ContainerVerbs containers, GatewayStatus gateway, ILogger<RuntimeService> logger)
+public sealed partial class RuntimeService(
+    SandboxVerbs sandboxes,
+    ContainerVerbs containers,
+    GatewayStatus gateway,
+    PodEvents events,
+    PodSeriesReader series,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time,
+    ILogger<RuntimeService> logger)
     : Protos.RuntimeService.RuntimeServiceBase
 {
     private Sandbox FindSandbox(string id) =>
@@ -23,7 +31,7 @@ public sealed partial class RuntimeService(SandboxVerbs sandboxes, ContainerVerb
 }
 
 /// <summary>What can be done with a pod sandbox.</summary>
-public sealed record SandboxVerbs(SandboxRegistry Registry, SandboxRunner Runner, SandboxStopper Stopper, SandboxRemover Remover);
+public sealed record SandboxVerbs(SandboxRegistry Registry, SandboxRunner Runner, SandboxStopper Stopper, SandboxRemover Remover, SandboxUpdater Updater, SandboxUsage Usage);
 
 /// <summary>What can be done with a container.</summary>
 public sealed record ContainerVerbs(

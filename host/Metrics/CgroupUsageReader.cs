@@ -6,6 +6,8 @@ namespace Berth.Metrics;
 /// <summary>Reads the usage of one cgroup, in either version, through descriptors that it keeps.</summary>
 internal sealed class CgroupUsageReader(CgroupLayout layout, string path) : IDisposable
 {
+    private const int NotSupported = 95; // EOPNOTSUPP
+
     // memory.stat is the longest, at 1.5 to 4 KiB.
     private readonly byte[] _buffer = new byte[8 * 1024];
     private readonly Dictionary<string, KeptFile> _files = [];
@@ -17,7 +19,14 @@ internal sealed class CgroupUsageReader(CgroupLayout layout, string path) : IDis
         {
             var cpu = Cpu();
             var usage = layout.Find("memory") is { IsV2: true } ? MemoryV2(timestamp) : MemoryV1(timestamp);
-            usage = usage with { CpuNanoseconds = cpu, ProcessCount = StatText.Number(Text("pids", "pids.current")) };
+            usage = usage with
+            {
+                CpuNanoseconds = cpu,
+                ProcessCount = StatText.Number(Text("pids", "pids.current")),
+                CpuPressure = Pressure("cpu.pressure"),
+                MemoryPressure = Pressure("memory.pressure"),
+                IoPressure = Pressure("io.pressure"),
+            };
             return usage is { CpuNanoseconds: null, MemoryUsageBytes: null } ? null : usage;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -84,6 +93,18 @@ internal sealed class CgroupUsageReader(CgroupLayout layout, string path) : IDis
             SwapUsageBytes = swap,
             SwapAvailableBytes = StatText.Less(StatText.Number(Text("memory", "memory.swap.max")), swap),
         };
+    }
+
+    private PressureStall? Pressure(string file)
+    {
+        try
+        {
+            return StatText.Pressure(Text(layout.Unified, file));
+        }
+        catch (IOException e) when (e.HResult == NotSupported)
+        {
+            return null; // a kernel that was booted without it has the files all the same
+        }
     }
 
     private string? Text(string controller, string file) => Text(layout.Find(controller), file);

@@ -1,15 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Berth.Configuration;
 using Prometheus;
 
 namespace Berth.Metrics;
 
+/// <summary>Gives the series of pods in Prometheus' text form.</summary>
+public delegate Task<string> PodPage(CancellationToken cancellationToken);
+
 /// <summary>
 /// Serves /metrics in Prometheus' text form and /healthz, on a listener of its own. Pods matter more than metrics: a listener
 /// that cannot be had is a warning.
 /// </summary>
-public sealed class MetricsServer(MetricsOptions options, ILogger<MetricsServer> log) : IHostedService, IAsyncDisposable
+public sealed class MetricsServer(MetricsOptions options, PodPage pods, ILogger<MetricsServer> log) : IHostedService, IAsyncDisposable
 {
     private WebApplication? _server;
     private IDisposable? _adapter;
@@ -32,7 +36,7 @@ public sealed class MetricsServer(MetricsOptions options, ILogger<MetricsServer>
         }
 
         var registry = Prometheus.Metrics.NewCustomRegistry();
-        var server = Build(endpoint, registry);
+        var server = Build(endpoint, registry, pods);
         try
         {
             await server.StartAsync(cancellationToken);
@@ -62,7 +66,7 @@ public sealed class MetricsServer(MetricsOptions options, ILogger<MetricsServer>
         }
     }
 
-    private static WebApplication Build(IPEndPoint endpoint, CollectorRegistry registry)
+    private static WebApplication Build(IPEndPoint endpoint, CollectorRegistry registry, PodPage pods)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -72,16 +76,17 @@ public sealed class MetricsServer(MetricsOptions options, ILogger<MetricsServer>
         });
         builder.Services.AddRoutingCore();
         var server = builder.Build();
-        server.MapGet("/metrics", context => WriteAsync(context.Response, registry, context.RequestAborted));
+        server.MapGet("/metrics", context => WriteAsync(context.Response, registry, pods, context.RequestAborted));
         server.MapGet("/healthz", static context => context.Response.WriteAsync("ok\n", context.RequestAborted));
         return server;
     }
 
-    private static async Task WriteAsync(HttpResponse response, CollectorRegistry registry, CancellationToken cancellationToken)
+    private static async Task WriteAsync(HttpResponse response, CollectorRegistry registry, PodPage pods, CancellationToken cancellationToken)
     {
         // The exporter writes synchronously to small pieces; Kestrel wants one asynchronous write.
         using var text = new MemoryStream();
         await registry.CollectAndExportAsTextAsync(text, cancellationToken);
+        text.Write(Encoding.UTF8.GetBytes(await pods(cancellationToken)));
         response.ContentType = PrometheusConstants.TextContentTypeWithVersionAndEncoding;
         response.ContentLength = text.Length;
         await response.Body.WriteAsync(text.GetBuffer().AsMemory(0, (int)text.Length), cancellationToken);

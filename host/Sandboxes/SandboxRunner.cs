@@ -14,6 +14,7 @@ public sealed class SandboxRunner(
     SandboxNetwork network,
     SandboxBundle bundle,
     SandboxObjects objects,
+    SandboxUsage usage,
     SandboxTeardown teardown,
     BerthMetrics metrics,
     TimeProvider time,
@@ -81,6 +82,7 @@ public sealed class SandboxRunner(
 
         // 7 seen by all
         registry.Update(id, s => s with { Phase = SandboxPhase.Ready, NamespacePaths = Merge(own, info.NamespacePaths), Pid = info.Pid });
+        usage.Begin(sandbox);
         metrics.PodStartStage(start, "handler", plan.Sandbox.Handler);
         return id;
     }

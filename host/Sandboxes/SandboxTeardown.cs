@@ -14,6 +14,7 @@ public sealed class SandboxTeardown(
     ISandboxContainers containers,
     HandlerTable handlers,
     SandboxObjects objects,
+    SandboxUsage usage,
     SandboxNetwork network,
     SandboxNamespaces namespaces,
     SandboxCgroups cgroups,
@@ -38,6 +39,7 @@ public sealed class SandboxTeardown(
             return;
         }
 
+        usage.End(id);
         // DEL takes longer than the rest and needs nothing of it but the namespace.
         await AllAsync(id, [
             () => KillAndDestroyAsync(sandbox, cancellationToken),

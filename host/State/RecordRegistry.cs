@@ -25,6 +25,12 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
     private readonly ConcurrentDictionary<string, T> _records = new();
     private readonly Lock _writing = new();
 
+    /// <summary>
+    /// A record was added (no before), changed, or deleted (no after). Called in the order of the changes, before the next can
+    /// happen, so a listener must be quick and must not change records.
+    /// </summary>
+    public event Action<T?, T?>? Changed;
+
     /// <summary>Reads all rows; once, at start.</summary>
     public void Load()
     {
@@ -50,6 +56,7 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
         {
             database.Write(connection => Upsert(connection, record));
             _records[record.Id] = record;
+            Changed?.Invoke(null, record);
         }
     }
 
@@ -68,6 +75,7 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
             {
                 database.Write(connection => Upsert(connection, changed));
                 _records[id] = changed;
+                Changed?.Invoke(old, changed);
             }
 
             return changed;
@@ -86,7 +94,10 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
                 command.Parameters.AddWithValue("$id", id);
                 command.ExecuteNonQuery();
             });
-            _records.TryRemove(id, out _);
+            if (_records.TryRemove(id, out var deleted))
+            {
+                Changed?.Invoke(deleted, null);
+            }
         }
     }
 

@@ -13,6 +13,9 @@ internal static class ListFilters
             && (filter.State is null || filter.State.State == SandboxMapping.State(sandbox))
             && HasLabels(sandbox.Spec.Labels, filter.LabelSelector));
 
+    public static bool Matches(Sandbox sandbox, Protos.PodSandboxStatsFilter? filter) =>
+        filter is null || (HasId(sandbox.Id, filter.Id) && HasLabels(sandbox.Spec.Labels, filter.LabelSelector));
+
     public static bool Matches(Container container, Protos.ContainerFilter? filter) =>
         filter is null
         || (HasId(container.Id, filter.Id)

@@ -119,7 +119,7 @@ internal static partial class SandboxMapping
             port.HostIp);
     }
 
-    private static Protos.PodSandboxMetadata Metadata(PodSandboxSpec spec) =>
+    public static Protos.PodSandboxMetadata Metadata(PodSandboxSpec spec) =>
         new() { Name = spec.Name, Namespace = spec.Namespace, Uid = spec.Uid, Attempt = spec.Attempt };
 
     private static Protos.PodSandboxNetworkStatus Network(IReadOnlyList<string> ips) => new()

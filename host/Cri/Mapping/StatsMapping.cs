@@ -22,9 +22,10 @@ internal static class StatsMapping
         if (sample is not null)
         {
             var timestamp = UnixNanoseconds.Of(sample.Usage.Timestamp);
-            stats.Cpu = new() { Timestamp = timestamp, UsageCoreNanoSeconds = Value(sample.Usage.CpuNanoseconds), UsageNanoCores = Value(sample.UsageNanoCores) };
-            stats.Memory = Memory(sample.Usage, timestamp);
+            stats.Cpu = Cpu(sample.Usage, sample.UsageNanoCores);
+            stats.Memory = Memory(sample.Usage);
             stats.Swap = Swap(sample.Usage, timestamp);
+            stats.Io = Io(sample.Usage);
             stats.WritableLayer = new()
             {
                 Timestamp = timestamp,
@@ -37,20 +38,44 @@ internal static class StatsMapping
         return stats;
     }
 
-    private static Protos.MemoryUsage Memory(ResourceUsage usage, long timestamp) => new()
+    public static Protos.CpuUsage Cpu(ResourceUsage usage, ulong? nanoCores) => new()
     {
-        Timestamp = timestamp,
+        Timestamp = UnixNanoseconds.Of(usage.Timestamp),
+        UsageCoreNanoSeconds = Value(usage.CpuNanoseconds),
+        UsageNanoCores = Value(nanoCores),
+        Psi = Stall(usage.CpuPressure),
+    };
+
+    public static Protos.MemoryUsage Memory(ResourceUsage usage) => new()
+    {
+        Timestamp = UnixNanoseconds.Of(usage.Timestamp),
         WorkingSetBytes = Value(usage.MemoryWorkingSetBytes),
         AvailableBytes = Value(usage.MemoryAvailableBytes),
         UsageBytes = Value(usage.MemoryUsageBytes),
         RssBytes = Value(usage.MemoryRssBytes),
         PageFaults = Value(usage.PageFaults),
         MajorPageFaults = Value(usage.MajorPageFaults),
+        Psi = Stall(usage.MemoryPressure),
     };
+
+    public static Protos.IoUsage? Io(ResourceUsage usage) =>
+        Stall(usage.IoPressure) is { } stall ? new() { Timestamp = UnixNanoseconds.Of(usage.Timestamp), Psi = stall } : null;
 
     private static Protos.SwapUsage? Swap(ResourceUsage usage, long timestamp) => usage is { SwapUsageBytes: null, SwapAvailableBytes: null }
         ? null
         : new() { Timestamp = timestamp, SwapUsageBytes = Value(usage.SwapUsageBytes), SwapAvailableBytes = Value(usage.SwapAvailableBytes) };
 
-    private static Protos.UInt64Value? Value(ulong? value) => value is { } known ? new() { Value = known } : null;
+    private static Protos.PsiStats? Stall(PressureStall? stall) =>
+        stall is null ? null : new() { Some = Figures(stall.Some), Full = stall.Full is null ? null : Figures(stall.Full) };
+
+    // The kernel counts microseconds, CRI nanoseconds.
+    private static Protos.PsiData Figures(PressureFigures figures) => new()
+    {
+        Total = figures.TotalMicroseconds * 1000,
+        Avg10 = figures.Average10,
+        Avg60 = figures.Average60,
+        Avg300 = figures.Average300,
+    };
+
+    public static Protos.UInt64Value? Value(ulong? value) => value is { } known ? new() { Value = known } : null;
 }

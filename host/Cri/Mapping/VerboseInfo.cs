@@ -29,6 +29,8 @@ internal static class VerboseInfo
         sandbox.NamespacePaths,
         sandbox.Cgroup,
         sandbox.OwnedCgroups,
+        sandbox.Spec.Resources,
+        sandbox.Spec.Overhead,
         sandbox.Network,
         CniResult = sandbox.CniResult is { } result ? JsonElement.Parse(result) : (JsonElement?)null,
         sandbox.Owed,

@@ -137,7 +137,7 @@ public sealed class CriInterceptorTests
     public async Task Unserved_Unary_SaysWhich()
     {
         await using var server = new CriServer();
-        await server.StartAsync(new RuntimeService(null!, null!, null!, NullLogger<RuntimeService>.Instance));
+        await server.StartAsync(new NothingService());
 
         var refusal = await Assert.ThrowsAsync<RpcException>(async () => await server.Client.CheckpointPodAsync(new()));
 
@@ -148,7 +148,7 @@ public sealed class CriInterceptorTests
     public async Task Unserved_Stream_SaysWhich()
     {
         await using var server = new CriServer();
-        await server.StartAsync(new RuntimeService(null!, null!, null!, NullLogger<RuntimeService>.Instance));
+        await server.StartAsync(new NothingService());
         using var call = server.Client.GetContainerEvents(new());
 
         var refusal = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
@@ -160,7 +160,7 @@ public sealed class CriInterceptorTests
     public async Task Runtime_VersionAndBadRequests_AreAnsweredBeforeTheDomain()
     {
         await using var server = new CriServer();
-        await server.StartAsync(new RuntimeService(null!, null!, null!, NullLogger<RuntimeService>.Instance));
+        await server.StartAsync(new RuntimeService(null!, null!, null!, null!, null!, null!, null!, NullLogger<RuntimeService>.Instance));
 
         var version = await server.Client.VersionAsync(new());
         var refusal = await Assert.ThrowsAsync<RpcException>(async () => await server.Client.RunPodSandboxAsync(new() { Config = new() { Metadata = new() } }));
@@ -201,4 +201,7 @@ public sealed class CriInterceptorTests
         public override Task<Protos.ListContainersResponse> ListContainers(Protos.ListContainersRequest request, ServerCallContext context) =>
             Task.FromResult(new Protos.ListContainersResponse());
     }
+
+    // As a method of the API that this gateway does not know yet.
+    private sealed class NothingService : Protos.RuntimeService.RuntimeServiceBase;
 }

@@ -21,7 +21,7 @@ public sealed class MetricsServerTests : IDisposable
     [Fact]
     public async Task Scrape_EveryInstrument_IsInTheText()
     {
-        await using var server = new MetricsServer(new() { Listen = "127.0.0.1:0" }, NullLogger<MetricsServer>.Instance);
+        await using var server = new MetricsServer(new() { Listen = "127.0.0.1:0" }, static _ => Task.FromResult("# TYPE container_processes gauge\n"), NullLogger<MetricsServer>.Instance);
         await server.StartAsync(default);
         using var metrics = new BerthMetrics(_services.GetRequiredService<IMeterFactory>(), TimeProvider.System);
         metrics.ObservePods(static () => [new("ready", "runc", 3)]);
@@ -42,6 +42,7 @@ public sealed class MetricsServerTests : IDisposable
         Assert.Contains("berth_pod_start_stage_duration_seconds_bucket{handler=\"runc\",stage=\"cni\",le=\"120\"} 1", text, StringComparison.Ordinal);
         Assert.Contains("berth_image_pulled_bytes_total 1000", text, StringComparison.Ordinal);
         Assert.Contains("berth_handler_faults_total{handler=\"runc\",verb=\"CreateContainer\"} 1", text, StringComparison.Ordinal);
+        Assert.EndsWith("# TYPE container_processes gauge\n", text, StringComparison.Ordinal);
         Assert.Equal("ok\n", await _client.GetStringAsync($"{server.Address}/healthz"));
         await server.StopAsync(default);
     }
@@ -51,7 +52,7 @@ public sealed class MetricsServerTests : IDisposable
     {
         using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);
         other.Start();
-        await using var server = new MetricsServer(new() { Listen = other.LocalEndpoint.ToString()! }, NullLogger<MetricsServer>.Instance);
+        await using var server = new MetricsServer(new() { Listen = other.LocalEndpoint.ToString()! }, static _ => Task.FromResult("# TYPE container_processes gauge\n"), NullLogger<MetricsServer>.Instance);
 
         await server.StartAsync(default);
 
@@ -65,7 +66,7 @@ public sealed class MetricsServerTests : IDisposable
     [InlineData("203.0.113.77:1")]
     public async Task Start_NoListener_ServesNone(string listen)
     {
-        await using var server = new MetricsServer(new() { Listen = listen }, NullLogger<MetricsServer>.Instance);
+        await using var server = new MetricsServer(new() { Listen = listen }, static _ => Task.FromResult("# TYPE container_processes gauge\n"), NullLogger<MetricsServer>.Instance);
 
         await server.StartAsync(default);
 

@@ -37,4 +37,22 @@ public sealed class StatTextTests
     [Fact]
     public void Number_AnyText_IsReadWithoutFailure() =>
         Gen.String[Gen.Char["ab 0123\n"], 0, 40].Sample(static text => _ = StatText.Number(text, "a"));
+
+    [Fact]
+    public void Pressure_BothLines_AreRead()
+    {
+        var stall = StatText.Pressure("some avg10=6.32 avg60=7.99 avg300=9.44 total=251710234\nfull avg10=0.10 avg60=0.00 avg300=0.00 total=7\n");
+        Assert.Equal(new(251710234, 6.32, 7.99, 9.44), stall!.Some);
+        Assert.Equal(new(7, 0.1, 0, 0), stall.Full);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("some avg10=x avg60=0.00 avg300=0.00 total=7\n")]
+    [InlineData("some avg10=1 total=-7\n")]
+    public void Pressure_NotUnderstood_IsNull(string? text) => Assert.Null(StatText.Pressure(text));
+
+    [Fact]
+    public void Pressure_AnyText_DoesNotThrow() => Gen.String.Sample(static text => StatText.Pressure("some " + text));
 }
