@@ -7,7 +7,7 @@ namespace Berth.Tests.Contract;
 /// <summary>Makes OCI bundles whose root file system is a static busybox.</summary>
 internal static class Bundle
 {
-    private static readonly string[] Applets = ["sh", "sleep", "cat", "echo", "true", "kill", "tr", "dd", "head", "tail"];
+    private static readonly string[] Applets = ["sh", "sleep", "cat", "echo", "true", "kill", "tr", "dd", "head", "tail", "id", "ls", "nc", "readlink", "touch", "uname"];
 
     public static string MakeRootfs(string folder)
     {
@@ -34,8 +34,10 @@ internal static class Bundle
     /// <param name="arguments">The command.</param>
     /// <param name="namespaces">Paths by type; an empty path makes a new one.</param>
     /// <param name="resources">The limits.</param>
+    /// <param name="edit">A last word on it.</param>
     public static void Write(
-        string folder, string rootfs, string ociVersion, string cgroup, string[] arguments, IReadOnlyDictionary<string, string> namespaces, JsonObject resources)
+        string folder, string rootfs, string ociVersion, string cgroup, string[] arguments, IReadOnlyDictionary<string, string> namespaces, JsonObject resources,
+        Action<JsonObject>? edit = null)
     {
         var config = new JsonObject
         {
@@ -53,9 +55,19 @@ internal static class Bundle
                 ["namespaces"] = new JsonArray([.. namespaces.Select(static n => Namespace(n.Key, n.Value))]),
             },
         };
+        edit?.Invoke(config);
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
     }
+
+    /// <summary>A folder or file of the host in the container.</summary>
+    public static JsonObject BindMount(string source, string destination, bool readOnly) => new()
+    {
+        ["destination"] = destination,
+        ["type"] = "bind",
+        ["source"] = source,
+        ["options"] = new JsonArray("rbind", "rprivate", readOnly ? "ro" : "rw"),
+    };
 
     /// <summary>The file of a process for exec.</summary>
     public static string WriteProcess(string folder, string name, string[] arguments)

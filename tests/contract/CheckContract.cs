@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Berth.Abstractions;
-using Berth.Plugins.Oci;
 
 namespace Berth.Tests.Contract;
 
@@ -18,34 +17,35 @@ public sealed class CheckContract
         Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
     }
 
-    [Theory]
-    [InlineData("""{ "path": "no-such-runtime" }""", "no-such-runtime")]
-    [InlineData("""{ "path": "runc", "monitor": "no-such-monitor" }""", "no-such-monitor")]
-    [InlineData("""{ "path": "true" }""", "true")]
-    public async Task Check_WithoutAWorkingBinary_IsNotReadyAndNamesIt(string options, string named)
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Features_OfAHandler_DoNotContradictEachOther(string handler, bool serialised)
     {
-        var check = await CheckAsync(options);
-        Assert.False(check.Ready);
-        Assert.Contains(named, check.Reason);
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var features = host.Features;
+        Assert.NotEmpty(features.RootfsForms);
+        Assert.True(features.RootfsForms[0] != RootfsForm.None || features is { OwnsImageStore: true, RootfsForms.Count: > 1 }, "no form in which an image can be handed over");
     }
 
-    [Theory]
-    [InlineData("""{ "path": "runc", "pth": 1 }""", "pth")]
-    [InlineData("""{ "path": 7 }""", "path")]
-    [InlineData("""{ }""", "path")]
-    [InlineData("""{ "path": "" }""", "path")]
-    [InlineData("""{ "path": "runc", "logLevel": "loud" }""", "logLevel")]
-    [InlineData("""{ "path": "runc", "lacks": ["wings"] }""", "wings")]
-    [InlineData("""{ "path": "runc", "runtimeRoot": "here" }""", "runtimeRoot")]
-    [InlineData("""[]""", "object")]
-    public async Task Create_WithABadOption_IsRefusedByName(string options, string named)
+    [Theory, ClassData(typeof(EveryMissingPart))]
+    public async Task Check_WithoutAPart_IsNotReadyAndNamesThePackage(string handler, string part)
     {
-        var failure = await Assert.ThrowsAsync<RuntimeException>(() => CheckAsync(options));
+        var under = HandlerUnderTest.Named(handler);
+        var missing = under.MissingParts.Single(p => p.Part == part);
+        var check = await CheckAsync(under, JsonSerializer.SerializeToElement(missing.Options));
+        Assert.False(check.Ready);
+        Assert.Contains(missing.Package, check.Reason);
+    }
+
+    [Theory, ClassData(typeof(EveryBadOption))]
+    public async Task Create_WithABadOption_IsRefusedByName(string handler, string options, string named)
+    {
+        var failure = await Assert.ThrowsAsync<RuntimeException>(
+            () => CheckAsync(HandlerUnderTest.Named(handler), JsonDocument.Parse(options).RootElement));
         Assert.Equal(RuntimeErrorCode.InvalidArgument, failure.Code);
         Assert.Contains(named, failure.Message);
     }
 
-    private static async Task<HandlerCheck> CheckAsync(string options)
+    private static async Task<HandlerCheck> CheckAsync(HandlerUnderTest handlerUnderTest, JsonElement options)
     {
         var folder = Directory.CreateTempSubdirectory("berth-contract-").FullName;
         try
@@ -53,12 +53,12 @@ public sealed class CheckContract
             var config = new HandlerConfig
             {
                 Name = "h",
-                Options = JsonDocument.Parse(options).RootElement,
+                Options = options,
                 StateDirectory = folder,
                 DataDirectory = folder,
                 CgroupDriver = CgroupDriver.Cgroupfs,
             };
-            await using var handler = await new OciPlugin().CreateHandlerAsync(config, new NoContext(), CancellationToken.None);
+            await using var handler = await handlerUnderTest.NewPlugin().CreateHandlerAsync(config, new NoContext(), CancellationToken.None);
             return await handler.CheckAsync(CancellationToken.None);
         }
         finally

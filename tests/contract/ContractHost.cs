@@ -9,25 +9,35 @@ namespace Berth.Tests.Contract;
 /// The smallest gateway: gives ids and folders, keeps what handlers save, makes what the contract says that the host makes. At
 /// its end it demands that nothing is left.
 /// </summary>
-internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposable
+internal sealed class ContractHost : IAsyncDisposable
 {
     private readonly List<ContractPod> _pods = [];
     private readonly bool _serialised;
     private readonly HandlerUnderTest _under;
+    private Journal? _journal;
 
     private ContractHost(HandlerUnderTest under, bool serialised)
     {
         (_under, _serialised) = (under, serialised);
         Folder = Directory.CreateDirectory($"/run/bc-{Random.Shared.Next():x8}").FullName;
         CgroupRoot = $"/berth-contract-{Path.GetFileName(Folder)}";
-        Rootfs = Bundle.MakeRootfs(Path.Combine(DataFolder, "rootfs"));
+        SandboxRootfs = Bundle.MakeRootfs(Path.Combine(DataFolder, "sandbox"));
     }
 
     public string Folder { get; }
 
     public string CgroupRoot { get; }
 
-    public string Rootfs { get; }
+    /// <summary>What the sandbox's own bundle runs on.</summary>
+    public string SandboxRootfs { get; }
+
+    /// <summary>What containers run on.</summary>
+    public Image Image { get; private set; } = null!;
+
+    public HandlerFeatures Features => Check.Features;
+
+    /// <summary>How this handler differs beyond its features.</summary>
+    public HandlerUnderTest UnderTest => _under;
 
     public Cgroups Cgroups { get; } = new(CgroupLayout.Detect());
 
@@ -42,33 +52,38 @@ internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposab
     /// <summary>Called before a state is kept; to fail there is to be killed there.</summary>
     public Action<string> OnSave { get; set; } = static _ => { };
 
-    public IPluginLog Log => this;
-
     private string DataFolder => Folder.Replace("/run/", "/var/lib/", StringComparison.Ordinal);
 
-    /// <summary>Opens it for a handler that is ready, or skips the test with the handler's reason.</summary>
-    public static async Task<ContractHost> OpenAsync(string handler, bool serialised, Func<HandlerCheck, string?>? lacks = null)
+    /// <summary>Opens it for a handler that is ready and does not lack what the test needs; else the test is skipped with the reason.</summary>
+    public static async Task<ContractHost> OpenAsync(string handler, bool serialised, Func<HandlerFeatures, string?>? lacks = null)
     {
-        var host = new ContractHost(HandlerUnderTest.Named(handler), serialised);
+        var under = HandlerUnderTest.Named(handler);
+        await HandlerEnvironments.OpenAsync(under);
+        var host = new ContractHost(under, serialised);
         try
         {
             host.Handler = await host.NewHandlerAsync();
             host.Check = await host.Handler.CheckAsync(CancellationToken.None);
+            Assert.SkipUnless(host.Check.Ready, $"{handler}: {host.Check.Reason ?? "no reason given"}");
+            host.SkipIfLacking(lacks);
+            host.Image = new(Directory.CreateDirectory(Path.Combine(host.DataFolder, "image")).FullName, host.Features);
         }
         catch
         {
-            host.DeleteFolders();
+            await host.CloseAsync();
             throw;
         }
 
-        var reason = host.Check.Ready ? lacks?.Invoke(host.Check) : host.Check.Reason ?? "no reason given";
-        if (reason is not null)
-        {
-            await host.DisposeAsync();
-            Assert.Skip($"{handler}: {reason}");
-        }
-
         return host;
+    }
+
+    /// <summary>Skips the test with what the handler says that it lacks.</summary>
+    public void SkipIfLacking(Func<HandlerFeatures, string?>? lacks)
+    {
+        if (lacks?.Invoke(Features) is { } lack)
+        {
+            Assert.Skip($"{_under.Name} {lack}");
+        }
     }
 
     /// <summary>Another handler on the same folders, as after a restart of the gateway.</summary>
@@ -82,11 +97,29 @@ internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposab
             DataDirectory = Directory.CreateDirectory(Path.Combine(DataFolder, "h")).FullName,
             CgroupDriver = CgroupDriver.Cgroupfs,
         };
-        var handler = await _under.NewPlugin().CreateHandlerAsync(_serialised ? Wire.Copy(config) : config, this, CancellationToken.None);
+        _journal = new(this);
+        var handler = await _under.NewPlugin().CreateHandlerAsync(_serialised ? Wire.Copy(config) : config, _journal, CancellationToken.None);
         return _serialised ? new SerialisingProxy(handler) : handler;
     }
 
-    public async Task RestartAsync() => Handler = await NewHandlerAsync();
+    /// <summary>Kills the gateway, as far as one process can: the handler object is dropped as it is, and its journal with it.</summary>
+    public async Task KillAsync()
+    {
+        _journal!.Close();
+        if (_under.HoldsConnections)
+        {
+            await Handler.DisposeAsync();
+        }
+    }
+
+    /// <summary>A new gateway on the same folders.</summary>
+    public async Task ReviveAsync() => Handler = await NewHandlerAsync();
+
+    public async Task RestartAsync()
+    {
+        await KillAsync();
+        await ReviveAsync();
+    }
 
     // Runtimes make the pod's cgroup in hierarchies where the host did not, too.
     private void RemoveCgroups()
@@ -98,6 +131,16 @@ internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposab
                 Directory.Delete(folder);
             }
         }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (Handler is not null)
+        {
+            await Handler.DisposeAsync();
+        }
+
+        DeleteFolders();
     }
 
     private void DeleteFolders()
@@ -120,22 +163,17 @@ internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposab
         return pod;
     }
 
-    public Task SaveStateAsync(string id, StateRecord state, CancellationToken cancellationToken)
-    {
-        OnSave(id);
-        States[id] = _serialised ? Wire.Copy(state) : state;
-        Assert.True(JsonSerializer.SerializeToUtf8Bytes(state).Length < 64 * 1024);
-        return Task.CompletedTask;
-    }
-
-    public void Write(PluginLogLevel level, string message) => Lines.Enqueue($"{level}: {message}");
-
     public async ValueTask DisposeAsync()
     {
         OnSave = static _ => { };
         foreach (var pod in _pods)
         {
             await pod.DestroyAsync();
+        }
+
+        if (Features.OwnsImageStore)
+        {
+            await Handler.ReleaseImageAsync(Image.Id, CancellationToken.None);
         }
 
         var owned = await Handler.ListOwnedAsync(CancellationToken.None);
@@ -150,5 +188,36 @@ internal sealed class ContractHost : IHandlerContext, IPluginLog, IAsyncDisposab
         Assert.Empty(mounts);
         Assert.Empty(cgroups);
         Assert.DoesNotContain(Lines, static l => l.StartsWith("Error", StringComparison.Ordinal));
+    }
+
+    /// <summary>What one handler object is lent; closed, it keeps nothing more.</summary>
+    private sealed class Journal(ContractHost host) : IHandlerContext, IPluginLog
+    {
+        private volatile bool _closed;
+
+        public IPluginLog Log => this;
+
+        public void Close() => _closed = true;
+
+        public Task SaveStateAsync(string id, StateRecord state, CancellationToken cancellationToken)
+        {
+            if (_closed)
+            {
+                throw RuntimeException.Unavailable("the gateway that kept this is gone");
+            }
+
+            host.OnSave(id);
+            host.States[id] = host._serialised ? Wire.Copy(state) : state;
+            Assert.True(JsonSerializer.SerializeToUtf8Bytes(state).Length < 64 * 1024);
+            return Task.CompletedTask;
+        }
+
+        public void Write(PluginLogLevel level, string message)
+        {
+            if (!_closed)
+            {
+                host.Lines.Enqueue($"{level}: {message}");
+            }
+        }
     }
 }

@@ -29,9 +29,9 @@ internal sealed class ContractPod
             NeedsInit = sharedPid,
             Hostname = "contract",
             Cgroup = Cgroup,
-            NamespacePaths = _namespaces,
+            NamespacePaths = new Dictionary<string, string>(_namespaces),
         };
-        WriteBundle(Request.BundlePath, $"{Cgroup.Path}/sandbox", ["/bin/sh", "-c", "while :; do sleep 3600; done"], []);
+        WriteBundle(Request.BundlePath, host.SandboxRootfs, $"{Cgroup.Path}/sandbox", ["/bin/sh", "-c", "while :; do sleep 3600; done"], [], null);
     }
 
     public string Id { get; }
@@ -39,6 +39,8 @@ internal sealed class ContractPod
     public PodCgroup Cgroup { get; }
 
     public PrepareSandboxRequest Request { get; }
+
+    public PodNetwork? Network { get; private set; }
 
     public ISandbox Sandbox { get; private set; } = null!;
 
@@ -48,59 +50,82 @@ internal sealed class ContractPod
 
     public async Task StartAsync()
     {
-        await _host.Handler.PrepareSandboxAsync(Request, CancellationToken.None);
-        Sandbox = await _host.Handler.StartSandboxAsync(new() { Sandbox = Request }, CancellationToken.None);
-        foreach (var (type, path) in (await Sandbox.InfoAsync(CancellationToken.None)).NamespacePaths)
+        var prepared = await _host.Handler.PrepareSandboxAsync(Request, CancellationToken.None);
+        if (prepared.NetworkNamespacePath is { } path)
         {
-            _namespaces[type] = path;
+            _namespaces["network"] = path;
         }
+
+        Network ??= new() { NamespacePath = _namespaces["network"] };
+        Sandbox = await _host.Handler.StartSandboxAsync(new() { Sandbox = Request, Network = Network }, CancellationToken.None);
+        await FollowAsync();
     }
 
     /// <summary>The request for a container whose command is a line of shell, or an array.</summary>
-    public CreateContainerRequest Plan(string script, JsonObject? resources = null, string[]? arguments = null)
+    /// <param name="script">For <c>sh -c</c>.</param>
+    /// <param name="resources">Limits, as config.json has them.</param>
+    /// <param name="arguments">The command, in place of the script.</param>
+    /// <param name="edit">A last word on config.json.</param>
+    public async Task<CreateContainerRequest> PlanAsync(string script, JsonObject? resources = null, string[]? arguments = null, Action<JsonObject>? edit = null)
     {
         var id = NewId();
-        var folder = Path.Combine(_folder, id[..8]);
+        var folder = FolderOf(id);
+        var (rootfs, rootPath) = await _host.Image.ForContainerAsync(_host.Handler, id);
         var request = new CreateContainerRequest
         {
             SandboxId = Id,
             ContainerId = id,
-            Name = "c",
+            Name = $"c{_containers.Count}",
             BundlePath = Path.Combine(folder, "bundle"),
             PrivateDirectory = Directory.CreateDirectory(Path.Combine(folder, "private")).FullName,
-            Rootfs = new() { Form = RootfsForm.Mounted, Path = _host.Rootfs },
-            ImageId = "sha256:0",
+            Rootfs = rootfs,
+            ImageId = _host.Image.Id,
             LogPath = Path.Combine(folder, "log"),
             Cgroup = Cgroup,
         };
-        WriteBundle(request.BundlePath, CgroupOf(id), arguments ?? ["/bin/sh", "-c", script], resources ?? []);
+        WriteBundle(request.BundlePath, rootPath, CgroupOf(id), arguments ?? ["/bin/sh", "-c", script], resources ?? [], edit);
         _containers.Add(request);
         return request;
     }
 
     public Task<IContainer> CreateAsync(CreateContainerRequest request) => Sandbox.CreateContainerAsync(request, CancellationToken.None);
 
-    public async Task<IContainer> RunAsync(string script, JsonObject? resources = null)
+    public async Task<IContainer> RunAsync(CreateContainerRequest request)
     {
-        var container = await CreateAsync(Plan(script, resources));
+        var container = await CreateAsync(request);
         await container.Init.StartAsync(CancellationToken.None);
         return container;
     }
 
+    public async Task<IContainer> RunAsync(string script, JsonObject? resources = null) => await RunAsync(await PlanAsync(script, resources));
+
+    /// <summary>What a command in a running container says, and its code.</summary>
+    public Task<(int Code, string Output)> ExecAsync(IContainer container, params string[] arguments) =>
+        ContractExec.RunAsync(container, name => WriteProcess(name, arguments));
+
     public string CgroupOf(string containerId) => $"{Cgroup.Path}/{containerId[..8]}";
+
+    /// <summary>A folder of the container's own, for its bundle and log and what a test puts beside them.</summary>
+    public string FolderOf(string containerId) => Path.Combine(_folder, containerId[..8]);
+
+    /// <summary>A folder of the host for a container to mount.</summary>
+    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
 
     public string WriteProcess(string name, params string[] arguments) => Bundle.WriteProcess(_folder, name, arguments);
 
     /// <summary>What the host's records say after a restart.</summary>
     public RestoreSandboxRequest RestoreRequest(bool started = true) => new()
     {
-        Start = new() { Sandbox = Request },
+        Start = new() { Sandbox = Request, Network = Network },
         State = _host.States.GetValueOrDefault(Id),
         Containers = [.. _containers.Select(c => new RestoreContainer { Create = c, State = _host.States.GetValueOrDefault(c.ContainerId), Started = started })],
     };
 
-    public async Task RestoreAsync(bool started = true) =>
+    public async Task RestoreAsync(bool started = true)
+    {
         Sandbox = await _host.Handler.RestoreSandboxAsync(RestoreRequest(started), CancellationToken.None);
+        await FollowAsync();
+    }
 
     public DestroyRequest DestroyRequest(CreateContainerRequest? container = null) => new()
     {
@@ -109,6 +134,17 @@ internal sealed class ContractPod
         PrivateDirectory = container?.PrivateDirectory ?? Request.PrivateDirectory,
         State = _host.States.GetValueOrDefault(container?.ContainerId ?? Id),
     };
+
+    /// <summary>Removes the containers and forgets them; the pod stays.</summary>
+    public async Task DestroyContainersAsync()
+    {
+        foreach (var container in _containers)
+        {
+            await _host.Handler.DestroyContainerAsync(DestroyRequest(container), CancellationToken.None);
+        }
+
+        _containers.Clear();
+    }
 
     public async Task DestroyAsync()
     {
@@ -121,9 +157,18 @@ internal sealed class ContractPod
         MountTable.UnmountBeneath(_folder);
     }
 
+    private async Task FollowAsync()
+    {
+        foreach (var (type, path) in (await Sandbox.InfoAsync(CancellationToken.None)).NamespacePaths)
+        {
+            _namespaces[type] = path;
+        }
+    }
+
     private void PinNamespaces()
     {
-        foreach (var type in (string[])["network", "ipc", "uts"])
+        var types = _host.Check.Features.NetworkNamespace == NetworkNamespaceOwner.Host ? (string[])["network", "ipc", "uts"] : ["ipc", "uts"];
+        foreach (var type in types)
         {
             _namespaces[type] = Path.Combine(_folder, type);
             File.WriteAllText(_namespaces[type], "");
@@ -131,17 +176,17 @@ internal sealed class ContractPod
 
         Namespaces.Create(new()
         {
-            Network = _namespaces["network"],
+            Network = _namespaces.GetValueOrDefault("network"),
             Ipc = _namespaces["ipc"],
             Uts = _namespaces["uts"],
             Hostname = "contract",
         });
     }
 
-    private void WriteBundle(string folder, string cgroup, string[] arguments, JsonObject resources)
+    private void WriteBundle(string folder, string rootfs, string cgroup, string[] arguments, JsonObject resources, Action<JsonObject>? edit)
     {
         var namespaces = new Dictionary<string, string>(_namespaces) { ["mount"] = "" };
         namespaces.TryAdd("pid", "");
-        Bundle.Write(folder, _host.Rootfs, _host.Check.OciVersion, cgroup, arguments, namespaces, resources);
+        Bundle.Write(folder, rootfs, _host.Check.OciVersion, cgroup, arguments, namespaces, resources, edit);
     }
 }

@@ -27,7 +27,7 @@ public sealed class DestroyContract
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
         var pod = host.NewPod();
-        await host.Handler.DestroyContainerAsync(pod.DestroyRequest(pod.Plan("true")), CancellationToken.None);
+        await host.Handler.DestroyContainerAsync(pod.DestroyRequest(await pod.PlanAsync("true")), CancellationToken.None);
         var gone = new DestroyRequest { SandboxId = ContractPod.NewId(), PrivateDirectory = "/run/berth-contract-gone" };
         await host.Handler.DestroySandboxAsync(gone, CancellationToken.None);
         await host.Handler.DestroyContainerAsync(gone with { ContainerId = ContractPod.NewId() }, CancellationToken.None);
@@ -39,7 +39,7 @@ public sealed class DestroyContract
         await using var host = await ContractHost.OpenAsync(handler, serialised);
         var pod = await host.StartPodAsync();
         await pod.RunAsync("sleep 1000");
-        await pod.CreateAsync(pod.Plan("true"));
+        await pod.CreateAsync(await pod.PlanAsync("true"));
         Assert.NotEmpty(await host.Handler.ListOwnedAsync(CancellationToken.None));
         await host.RestartAsync();
         await pod.DestroyAsync();
@@ -58,21 +58,45 @@ public sealed class DestroyContract
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
-    public async Task Create_CutOffWhereItSaves_LeavesNothingAndMayBeRepeated(string handler, bool serialised)
+    public async Task Create_CutOffAtEachSave_LeavesNothingAndMayBeRepeated(string handler, bool serialised)
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
         var pod = await host.StartPodAsync();
-        var request = pod.Plan("exit 13");
-        var saves = 0;
-        host.OnSave = _ => throw (++saves > 0 ? RuntimeException.Unavailable("the journal is gone") : new InvalidOperationException());
-        await Assert.ThrowsAsync<RuntimeException>(() => pod.CreateAsync(request));
-        host.OnSave = static _ => { };
-        Assert.True(saves > 0);
-        await host.RestartAsync();
-        await pod.StartAsync();
-        var container = await pod.CreateAsync(request);
+        var request = await pod.PlanAsync("exit 13");
+        var cut = 0;
+        while (await IsCutAsync(host, cut, () => pod.CreateAsync(request)))
+        {
+            cut++;
+            await host.RestartAsync();
+            await pod.RestoreAsync(started: false);
+            await host.Handler.DestroyContainerAsync(pod.DestroyRequest(request), CancellationToken.None);
+            Assert.DoesNotContain(await host.Handler.ListOwnedAsync(CancellationToken.None), o => o.Id == request.ContainerId);
+            Assert.False(host.Cgroups.Exists(pod.CgroupOf(request.ContainerId)));
+        }
+
+        var container = pod.Sandbox.FindContainer(request.ContainerId)!;
         await container.Init.StartAsync(CancellationToken.None);
         Assert.Equal(13, (await container.Init.Exit.Soon()).Code);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task StartSandbox_CutOffAtEachSave_LeavesNothing(string handler, bool serialised)
+    {
+        await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var cut = 0;
+        while (true)
+        {
+            var pod = host.NewPod(host.Features.SharedPidNamespace);
+            if (!await IsCutAsync(host, cut, pod.StartAsync))
+            {
+                break;
+            }
+
+            cut++;
+            await host.RestartAsync();
+            await host.Handler.DestroySandboxAsync(pod.DestroyRequest(), CancellationToken.None);
+            Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
+        }
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
@@ -80,7 +104,7 @@ public sealed class DestroyContract
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
         var pod = await host.StartPodAsync();
-        var request = pod.Plan("exit 14");
+        var request = await pod.PlanAsync("exit 14");
         var first = await pod.CreateAsync(request);
         var second = await pod.CreateAsync(request);
         Assert.Equal(137, (await first.Init.Exit.Soon()).Code);
@@ -93,7 +117,7 @@ public sealed class DestroyContract
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
         var pod = await host.StartPodAsync();
-        var request = pod.Plan("true");
+        var request = await pod.PlanAsync("true");
         using var cancellation = new CancellationTokenSource();
         host.OnSave = _ => cancellation.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pod.Sandbox.CreateContainerAsync(request, cancellation.Token));
@@ -102,13 +126,31 @@ public sealed class DestroyContract
         Assert.False(host.Cgroups.Exists(pod.CgroupOf(request.ContainerId)));
     }
 
-    [Theory, ClassData(typeof(EveryHandler))]
-    public async Task StartSandbox_CalledTwice_IsTheSameSandbox(string handler, bool serialised)
+    // To be killed at a save is to fail there, and in every later save, and to be forgotten.
+    private static async Task<bool> IsCutAsync(ContractHost host, int after, Func<Task> call)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
-        var container = await pod.RunAsync("sleep 1000");
-        await pod.StartAsync();
-        Assert.Equal(container.Init.Pid, pod.Sandbox.FindContainer(container.Id)!.Init.Pid);
+        var saves = 0;
+        host.OnSave = _ =>
+        {
+            if (saves++ >= after)
+            {
+                throw RuntimeException.Unavailable("the journal is gone");
+            }
+        };
+        try
+        {
+            await call();
+        }
+        catch (RuntimeException) when (saves > after)
+        {
+            return true;
+        }
+        finally
+        {
+            host.OnSave = static _ => { };
+        }
+
+        Assert.True(saves <= after, "a failure to save was passed over");
+        return false;
     }
 }

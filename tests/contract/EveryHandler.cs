@@ -1,35 +1,4 @@
-using System.Text.Json;
-using Berth.Abstractions;
-using Berth.Plugins.Oci;
-
 namespace Berth.Tests.Contract;
-
-/// <summary>A handler that the suite runs against: a plugin and options for it.</summary>
-/// <param name="Name">The handler's name.</param>
-/// <param name="NewPlugin">Makes the plugin.</param>
-/// <param name="Options">The handler's options.</param>
-internal sealed record HandlerUnderTest(string Name, Func<IRuntimePlugin> NewPlugin, object Options)
-{
-    // gVisor on the pod's network; see plugins/oci/README.md.
-    private static readonly string[] RunscArguments = ["--platform=ptrace", "--network=host"];
-
-    public static IReadOnlyList<HandlerUnderTest> All { get; } =
-    [
-        new("runc", static () => new OciPlugin(), new { path = "runc" }),
-        new("crun", static () => new OciPlugin(), new { path = "crun" }),
-        new("runsc", static () => new OciPlugin(), new
-        {
-            path = "runsc",
-            arguments = RunscArguments,
-            signals = "runtime",
-            lacks = (string[])["hostNamespaces", "sharedPidNamespace", "privileged", "devices"],
-        }),
-    ];
-
-    public static HandlerUnderTest Named(string name) => All.Single(h => h.Name == name);
-
-    public JsonElement OptionsJson => JsonSerializer.SerializeToElement(Options);
-}
 
 /// <summary>Every handler, once called directly and once with every request and answer turned into JSON and back.</summary>
 public sealed class EveryHandler : TheoryData<string, bool>
@@ -40,6 +9,30 @@ public sealed class EveryHandler : TheoryData<string, bool>
         {
             Add(handler.Name, false);
             Add(handler.Name, true);
+        }
+    }
+}
+
+/// <summary>Every part that a handler's machine may lack.</summary>
+public sealed class EveryMissingPart : TheoryData<string, string>
+{
+    public EveryMissingPart()
+    {
+        foreach (var (handler, part) in HandlerUnderTest.All.SelectMany(static h => h.MissingParts.Select(p => (h.Name, p.Part))))
+        {
+            Add(handler, part);
+        }
+    }
+}
+
+/// <summary>Every refused option.</summary>
+public sealed class EveryBadOption : TheoryData<string, string, string>
+{
+    public EveryBadOption()
+    {
+        foreach (var (handler, bad) in HandlerUnderTest.All.SelectMany(static h => h.BadOptions.Select(b => (h.Name, b))))
+        {
+            Add(handler, bad.Json, bad.Named);
         }
     }
 }

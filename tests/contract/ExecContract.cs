@@ -5,15 +5,15 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>Further processes in a container.</summary>
-public sealed class ExecContract
+public sealed class ExecContract(SharedPods pods) : IClassFixture<SharedPods>
 {
     private const int SigTerm = 15;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_OfACommand_HasItsStreamsAndCode(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         using var output = new PipeCapture(4096, keepTail: false);
         using var error = new PipeCapture(4096, keepTail: false);
@@ -44,8 +44,8 @@ public sealed class ExecContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_OfAMissingCommand_FailsWithTheReason(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "no-such-command");
         var failure = await Assert.ThrowsAsync<RuntimeException>(() => exec.StartAsync(CancellationToken.None));
@@ -60,11 +60,10 @@ public sealed class ExecContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Signal_ToAnExec_ReachesItAlone(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised, NeedsSight);
-        var pod = await host.StartPodAsync();
-        var request = pod.Plan("sleep 1000");
-        var container = await pod.CreateAsync(request);
-        await container.Init.StartAsync(CancellationToken.None);
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecSignals);
+        var pod = turn.Pod;
+        var request = await pod.PlanAsync("sleep 1000");
+        var container = await pod.RunAsync(request);
         var exec = await ExecAsync(pod, container, "e1", "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready > /proc/1/fd/1; while :; do sleep 0.05; done");
         await exec.StartAsync(CancellationToken.None);
         await Waiting.LogAsync(request, "ready");
@@ -76,8 +75,8 @@ public sealed class ExecContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Signal_ToTheSessionOfAnExec_EndsItsChildrenToo(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised, NeedsSight);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecSignals);
+        var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "/bin/sh", "-c", "sleep 1001 & sleep 1002");
         await exec.StartAsync(CancellationToken.None);
@@ -87,10 +86,23 @@ public sealed class ExecContract
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Kill_OfAnExec_EndsItAndSparesTheContainer(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var container = await turn.Pod.RunAsync("sleep 1000");
+        var exec = await ExecAsync(turn.Pod, container, "e1", "sleep", "1001");
+        await exec.StartAsync(CancellationToken.None);
+        await exec.SignalAsync(9, SignalScope.All, CancellationToken.None);
+        Assert.Equal(137, (await exec.Exit.Soon()).Code);
+        Assert.Equal((0, "alive\n"), await turn.Pod.ExecAsync(container, "echo", "alive"));
+        Assert.False(container.Init.Exit.IsCompleted);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_InAnEndedContainer_Fails(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var container = await pod.RunAsync("exit 0");
         await container.Init.Exit.Soon();
         var failure = await Assert.ThrowsAsync<RuntimeException>(() => ExecAsync(pod, container, "e1", "true"));
@@ -100,17 +112,14 @@ public sealed class ExecContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_WhoseContainerIsKilled_Ends(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "sleep", "1000");
         await exec.StartAsync(CancellationToken.None);
         await container.Init.SignalAsync(9, SignalScope.All, CancellationToken.None);
         Assert.NotEqual(0, (await exec.Exit.Soon()).Code);
     }
-
-    // A runtime without host devices is a sandbox of its own, and its command passes no signal on to an exec.
-    private static string? NeedsSight(HandlerCheck check) => check.Features.Devices ? null : "the host does not see its processes";
 
     private static Task<IProcess> ExecAsync(ContractPod pod, IContainer container, string id, params string[] arguments) =>
         container.ExecAsync(new() { ExecId = id, ProcessPath = pod.WriteProcess(id, arguments) }, CancellationToken.None);

@@ -29,6 +29,12 @@ internal sealed class SerialisingProxy(IRuntimeHandler handler) : IRuntimeHandle
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) =>
         Wire.AnswerAsync(handler.ListOwnedAsync(cancellationToken));
 
+    public Task<PreparedImage> PrepareImageAsync(PrepareImageRequest request, CancellationToken cancellationToken) =>
+        Wire.AnswerAsync(handler.PrepareImageAsync(Wire.Copy(request), cancellationToken));
+
+    public Task ReleaseImageAsync(string imageId, CancellationToken cancellationToken) =>
+        Wire.CallAsync(handler.ReleaseImageAsync(imageId, cancellationToken));
+
     public ValueTask DisposeAsync() => handler.DisposeAsync();
 
     private sealed class Sandbox(ISandbox sandbox) : ISandbox
@@ -41,6 +47,13 @@ internal sealed class SerialisingProxy(IRuntimeHandler handler) : IRuntimeHandle
 
         public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken) =>
             new Container(await Wire.CallAsync(sandbox.CreateContainerAsync(Wire.Copy(request), cancellationToken)));
+
+        public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) => Wire.AnswerAsync(sandbox.StatsAsync(cancellationToken));
+
+        public Task UpdateResourcesAsync(PodResources resources, CancellationToken cancellationToken) =>
+            Wire.CallAsync(sandbox.UpdateResourcesAsync(Wire.Copy(resources), cancellationToken));
+
+        public Task<int> OpenPortAsync(int port, CancellationToken cancellationToken) => Wire.CallAsync(sandbox.OpenPortAsync(port, cancellationToken));
 
         public IContainer? FindContainer(string containerId) => sandbox.FindContainer(containerId) is { } found ? new Container(found) : null;
     }
@@ -56,6 +69,8 @@ internal sealed class SerialisingProxy(IRuntimeHandler handler) : IRuntimeHandle
 
         public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken) =>
             Wire.CallAsync(container.UpdateAsync(Wire.Copy(linuxResources), cancellationToken));
+
+        public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) => Wire.AnswerAsync(container.StatsAsync(cancellationToken));
 
         public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Wire.AnswerAsync(container.PidsAsync(cancellationToken));
 

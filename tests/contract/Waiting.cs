@@ -1,11 +1,16 @@
 namespace Berth.Tests.Contract;
 
-/// <summary>Waits for what must come; the limit only keeps a broken handler from hanging the suite.</summary>
+/// <summary>
+/// Waits for what must come; the limit only keeps a broken handler from hanging the suite, and suits a virtual machine without
+/// hardware support on a busy machine.
+/// </summary>
 internal static class Waiting
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(Limit);
+
+    public static Task Soon(this Task task) => task.WaitAsync(Limit);
 
     /// <summary>Returns once a file holds what is awaited.</summary>
     public static async Task<string> ContentAsync(string path, Func<string, bool> awaited)
@@ -19,7 +24,17 @@ internal static class Waiting
                 return content;
             }
 
-            await Task.Delay(2, limit.Token);
+            await Task.Delay(5, limit.Token);
+        }
+    }
+
+    /// <summary>Returns once a file is there.</summary>
+    public static async Task ExistsAsync(string path)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!File.Exists(path))
+        {
+            await Task.Delay(5, limit.Token);
         }
     }
 

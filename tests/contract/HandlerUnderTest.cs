@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Berth.Tests.Contract;
+
+/// <summary>A handler that the suite runs against: how to make its plugin, its options, and what the suite cannot ask it.</summary>
+internal abstract class HandlerUnderTest
+{
+    /// <summary>Every handler of the assembly; a class in the folder handlers is all that it takes.</summary>
+    public static IReadOnlyList<HandlerUnderTest> All { get; } =
+    [
+        .. typeof(HandlerUnderTest).Assembly.GetTypes()
+            .Where(static t => !t.IsAbstract && t.IsSubclassOf(typeof(HandlerUnderTest)))
+            .Select(static t => (HandlerUnderTest)Activator.CreateInstance(t)!)
+            .OrderBy(static h => h.Name, StringComparer.Ordinal),
+    ];
+
+    /// <summary>The handler's name.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The handler's options; read after <see cref="OpenAsync"/>.</summary>
+    public abstract object Options { get; }
+
+    public JsonElement OptionsJson => JsonSerializer.SerializeToElement(Options);
+
+    /// <summary>Options with one part of the runtime replaced by what is not there.</summary>
+    public virtual IReadOnlyList<MissingPart> MissingParts => [];
+
+    /// <summary>Options that are refused when the handler is made.</summary>
+    public virtual IReadOnlyList<BadOptions> BadOptions => [];
+
+    /// <summary>
+    /// A dropped handler object keeps a connection that only one may have. The death of a process would close it; the suite
+    /// disposes of the object instead, after taking its journal away.
+    /// </summary>
+    public virtual bool HoldsConnections => false;
+
+    /// <summary>Makes the plugin.</summary>
+    public abstract IRuntimePlugin NewPlugin();
+
+    /// <summary>Starts what the handler needs beside it, such as a daemon of the suite's own; once, before the first use.</summary>
+    /// <returns>Ends it, after the last test.</returns>
+    public virtual Task<IAsyncDisposable?> OpenAsync() => Task.FromResult<IAsyncDisposable?>(null);
+
+    /// <summary>The process whose death loses a container's exit; null where a container has no such process of its own.</summary>
+    public virtual int? MonitorOf(IContainer container) => null;
+
+    public static HandlerUnderTest Named(string name) => All.Single(h => h.Name == name);
+}
+
+/// <summary>A part of the runtime that is not installed.</summary>
+/// <param name="Part">What it is.</param>
+/// <param name="Options">The handler's options.</param>
+/// <param name="Package">The Debian package that the reason must name.</param>
+internal sealed record MissingPart(string Part, object Options, string Package);
+
+/// <summary>Options that the plugin refuses.</summary>
+/// <param name="Json">As plugins.json would have them.</param>
+/// <param name="Named">What the refusal must name.</param>
+internal sealed record BadOptions(string Json, string Named);

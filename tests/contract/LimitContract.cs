@@ -1,0 +1,75 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Berth.Abstractions;
+
+namespace Berth.Tests.Contract;
+
+/// <summary>Limits hold, change, and are reported when the kernel enforces them; usage is known.</summary>
+public sealed class LimitContract(SharedPods pods) : IClassFixture<SharedPods>
+{
+    private const long Mebibyte = 1 << 20;
+
+    // tail keeps what it is to print in memory.
+    private const string Use40Mebibytes = "head -c 40m /dev/zero | tail -c 40m > /dev/null";
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Exit_AfterTheKernelKilledForMemory_SaysSo(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var request = await turn.Pod.PlanAsync("", Memory(16), ["tail", "-c", "200m", "/dev/zero"]);
+        var exit = await (await turn.Pod.RunAsync(request)).Init.Exit.Soon();
+        Assert.True(exit.OutOfMemory);
+        Assert.NotEqual(0, exit.Code);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Update_OfTheMemoryLimit_IsInForce(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.LimitUpdates);
+        var container = await turn.Pod.RunAsync($"until [ -e /go ]; do sleep 0.02; done; {Use40Mebibytes} && exit 30", Memory(16));
+        await container.UpdateAsync(JsonSerializer.SerializeToElement(new { memory = new { limit = 96 * Mebibyte } }), CancellationToken.None);
+        if (turn.Host.Features.HostProcesses)
+        {
+            Assert.Equal(96 * Mebibyte, MemoryLimit(turn, container));
+        }
+
+        Assert.Equal(0, (await turn.Pod.ExecAsync(container, "touch", "/go")).Code);
+        Assert.Equal(30, (await container.Init.Exit.Soon()).Code);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Limit_OfMemory_IsInTheCgroup(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.HostProcesses);
+        Assert.Equal(64 * Mebibyte, MemoryLimit(turn, await turn.Pod.RunAsync("sleep 1000", Memory(64))));
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Usage_OfARunningContainer_IsKnown(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var container = await turn.Pod.RunAsync("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1000");
+        if (turn.Host.Features.Stats == StatsSource.Cgroup)
+        {
+            Assert.NotEmpty(turn.Host.Cgroups.Pids(turn.Pod.CgroupOf(container.Id)));
+            return;
+        }
+
+        foreach (var usage in (ResourceUsage[])[await container.StatsAsync(CancellationToken.None), await turn.Pod.Sandbox.StatsAsync(CancellationToken.None)])
+        {
+            Assert.True(usage.MemoryUsageBytes > 0);
+            Assert.True(usage.CpuNanoseconds > 0);
+        }
+    }
+
+    private static JsonObject Memory(long mebibytes) => new() { ["memory"] = new JsonObject { ["limit"] = mebibytes * Mebibyte } };
+
+    private static long MemoryLimit(PodTurn turn, IContainer container)
+    {
+        var (layout, cgroup) = (turn.Host.Cgroups.Layout, turn.Pod.CgroupOf(container.Id));
+        var file = layout.Find("memory") is { IsV2: false } v1
+            ? v1.Folder(cgroup) + "/memory.limit_in_bytes"
+            : layout.Unified!.Folder(cgroup) + "/memory.max";
+        return long.Parse(File.ReadAllText(file));
+    }
+}
