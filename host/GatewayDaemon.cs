@@ -31,6 +31,8 @@ public static class GatewayDaemon
         await LoadPluginsAsync(services, options, cancellationToken);
 
         // What lives is adopted before the first question is answered.
+        services.GetRequiredService<ImageViews>().Recover();
+        services.GetRequiredService<BlockImages>().Recover();
         services.GetRequiredService<LayerStore>().Recover();
         services.GetRequiredService<Snapshots>().Recover();
         var recovery = services.GetRequiredService<Recovery>();

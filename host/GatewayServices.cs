@@ -3,6 +3,7 @@ using Berth.Admin.Checks;
 using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
+using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Cri;
 using Berth.Images;
@@ -78,7 +79,9 @@ internal static class GatewayServices
         .AddSingleton<ImagePuller>()
         .AddSingleton<ImageImporter>()
         .AddSingleton<ImageFileSystem>()
-        .AddSingleton<Snapshots>();
+        .AddSingleton<Snapshots>()
+        .AddSingleton<ImageViews>()
+        .AddSingleton<BlockImages>();
 
     private static void AddSandboxes(IServiceCollection services, BerthOptions options) => services
         .AddSingleton(new SandboxPaths(options.Gateway.State))
@@ -107,6 +110,10 @@ internal static class GatewayServices
         .AddSingleton<ContainerRegistry>()
         .AddSingleton<ContainerPlanner>()
         .AddSingleton<ContainerBundle>()
+        .AddSingleton<HandlerImageTable>()
+        .AddSingleton<HandlerImages>()
+        .AddHostedSingleton<HandlerImageRetries>()
+        .AddSingleton<RootfsProvider>()
         .AddSingleton<ContainerExits>()
         .AddSingleton<ContainerTeardown>()
         .AddSingleton<ContainerCreator>()

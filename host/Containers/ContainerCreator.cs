@@ -1,6 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
-using Berth.Images;
+using Berth.Containers.Rootfs;
 using Berth.Linux;
 using Berth.Metrics;
 using Berth.Sandboxes;
@@ -12,7 +12,7 @@ public sealed class ContainerCreator(
     ContainerPlanner planner,
     ContainerRegistry registry,
     SandboxObjects sandboxes,
-    Snapshots snapshots,
+    RootfsProvider rootfs,
     ContainerBundle bundle,
     ContainerPaths paths,
     ContainerExits exits,
@@ -64,12 +64,12 @@ public sealed class ContainerCreator(
 
         // 5 the root file system, then the bundle, which reads users from it
         CreateFolders(id);
-        await snapshots.MountAsync(id, plan.Image, paths.Rootfs(id), readOnly: false, CancellationToken.None);
+        var source = await rootfs.MakeAsync(plan);
         start = metrics.PodStartStage(start, "rootfs", plan.Sandbox.Handler);
         var user = bundle.Write(plan);
 
         // 6 the handler
-        var request = ToRequest(plan);
+        var request = ToRequest(plan, source);
         registry.Update(id, c => c with { Request = request, User = user });
         var live = await sandboxes.Require(plan.Sandbox.Id).CreateContainerAsync(request, CancellationToken.None);
 
@@ -91,7 +91,7 @@ public sealed class ContainerCreator(
         Directory.CreateDirectory(paths.Rootfs(id));
     }
 
-    private CreateContainerRequest ToRequest(ContainerPlan plan)
+    private CreateContainerRequest ToRequest(ContainerPlan plan, RootfsSource source)
     {
         var (id, spec) = (plan.Container.Id, plan.Container.Spec);
         return new()
@@ -102,7 +102,7 @@ public sealed class ContainerCreator(
             Attempt = spec.Attempt,
             BundlePath = paths.Bundle(id),
             PrivateDirectory = paths.Private(id),
-            Rootfs = new RootfsSource { Form = RootfsForm.Mounted, Path = paths.Rootfs(id) },
+            Rootfs = source,
             ImageId = plan.Image.Id,
             LogPath = plan.Container.LogPath.Length > 0 ? plan.Container.LogPath : null,
             Terminal = spec.Terminal,

@@ -16,4 +16,7 @@ internal static partial class ContainerLog
 
     [LoggerMessage(304, LogLevel.Warning, "container {ContainerId} was not adopted by its handler: {Reason}")]
     public static partial void NotAdopted(ILogger logger, string containerId, string reason);
+
+    [LoggerMessage(305, LogLevel.Warning, "the copy of image {ImageId} in the store of handler {Handler} could not be released: {Reason}; it is tried again")]
+    public static partial void CopyOwed(ILogger logger, string imageId, string handler, string reason);
 }

@@ -1,6 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
-using Berth.Images;
+using Berth.Containers.Rootfs;
 using Berth.Linux;
 using Berth.Plugins;
 using Berth.Sandboxes;
@@ -18,7 +18,7 @@ public sealed class ContainerTeardown(
     ContainerExits exits,
     HandlerTable handlers,
     HandlerStateStore handlerState,
-    Snapshots snapshots,
+    RootfsProvider rootfs,
     SandboxCgroups cgroups,
     ContainerPaths paths,
     ContainerUsage usage,
@@ -39,7 +39,7 @@ public sealed class ContainerTeardown(
             await stopper.KillAsync(container, cancellationToken);
             registry.Update(id, static c => c with { Phase = ContainerPhase.Removing });
             await DestroyAsync(container, cancellationToken);
-            await snapshots.RemoveAsync(id, paths.Rootfs(id), cancellationToken);
+            await rootfs.RemoveAsync(id, cancellationToken);
             await RemoveFoldersAsync(id);
         }
         catch (Exception e)

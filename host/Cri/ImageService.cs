@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Containers.Rootfs;
 using Berth.Cri.Mapping;
 using Berth.Cri.Protos;
 using Berth.Images;
@@ -8,7 +9,8 @@ using Grpc.Core;
 namespace Berth.Cri;
 
 /// <summary>CRI's ImageService; see <see cref="RuntimeService"/> for what is where.</summary>
-public sealed class ImageService(ImageStore store, ImagePuller puller, ImageFileSystem fileSystem, BerthMetrics metrics) : Protos.ImageService.ImageServiceBase
+public sealed class ImageService(
+    ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, BerthMetrics metrics) : Protos.ImageService.ImageServiceBase
 {
     public override Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
     {
@@ -65,16 +67,13 @@ public sealed class ImageService(ImageStore store, ImagePuller puller, ImageFile
     {
         var reference = ImageMapping.Reference(request.Image);
         await Task.Run(() => store.Remove(reference), context.CancellationToken);
+        blocks.Collect();
+        await copies.CollectAsync(context.CancellationToken);
         return new();
     }
 
     public override async Task<ImageFsInfoResponse> ImageFsInfo(ImageFsInfoRequest request, ServerCallContext context)
     {
-        var usage = await Task.Run(fileSystem.Read, context.CancellationToken);
-        return new()
-        {
-            ImageFilesystems = { ImageMapping.ToProto(usage, usage.Images) },
-            ContainerFilesystems = { ImageMapping.ToProto(usage, usage.Containers) },
-        };
+        return ImageMapping.ToProto(await Task.Run(fileSystem.Read, context.CancellationToken));
     }
 }

@@ -11,7 +11,7 @@ public sealed record ImageFolders
     public ImageFolders(string root)
     {
         Root = root;
-        foreach (var folder in (string[])[root, Layers, Containers, Trash, Ingest, .. Empty])
+        foreach (var folder in (string[])[root, Layers, Blocks, Views, Containers, Trash, Ingest, .. Empty])
         {
             Directory.CreateDirectory(folder, OwnerOnly);
         }
@@ -21,6 +21,12 @@ public sealed record ImageFolders
 
     /// <summary>A folder per layer, by its number.</summary>
     public string Layers => Path.Combine(Root, "layers");
+
+    /// <summary>A file per image that a handler took as a block device.</summary>
+    public string Blocks => Path.Combine(Root, "blocks");
+
+    /// <summary>Mount points for the time in which something is made of an image.</summary>
+    public string Views => Path.Combine(Root, "views");
 
     /// <summary>A folder per container, with its writable layer.</summary>
     public string Containers => Path.Combine(Root, "containers");

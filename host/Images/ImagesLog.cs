@@ -31,4 +31,7 @@ internal static partial class ImagesLog
 
     [LoggerMessage(509, LogLevel.Information, "Imported {Image} from {Path}: id {ImageId}")]
     public static partial void Imported(this ILogger logger, string image, string path, string imageId);
+
+    [LoggerMessage(510, LogLevel.Information, "Made a block device of {ImageId}: {File}, {SizeBytes} bytes, {Milliseconds} ms")]
+    public static partial void BlockMade(this ILogger logger, string imageId, string file, long sizeBytes, long milliseconds);
 }

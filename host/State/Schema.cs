@@ -33,6 +33,18 @@ internal static class Schema
             container_id TEXT NOT NULL, position INTEGER NOT NULL, layer_id INTEGER NOT NULL REFERENCES layers(id),
             PRIMARY KEY (container_id, position)) STRICT;
         """,
+        """
+        -- An image's layers as one file system image, blocks/<id>.erofs; complete = 0 while it is made.
+        CREATE TABLE blocks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, image_id TEXT NOT NULL UNIQUE,
+            complete INTEGER NOT NULL, size_bytes INTEGER NOT NULL DEFAULT 0) STRICT;
+        -- A container holds the file, whatever becomes of the image.
+        CREATE TABLE block_users (container_id TEXT PRIMARY KEY, block_id INTEGER NOT NULL REFERENCES blocks(id)) STRICT;
+        -- The copies of images in handlers' own stores; complete = 0 while one is handed over.
+        CREATE TABLE handler_images (
+            handler TEXT NOT NULL, image_id TEXT NOT NULL, complete INTEGER NOT NULL, used_bytes INTEGER NOT NULL DEFAULT 0,
+            inodes INTEGER NOT NULL DEFAULT 0, mountpoint TEXT NOT NULL DEFAULT '', PRIMARY KEY (handler, image_id)) STRICT;
+        """,
     ];
 
     public static void Migrate(SqliteConnection connection)

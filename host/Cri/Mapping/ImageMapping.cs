@@ -43,10 +43,21 @@ internal static class ImageMapping
             RegistryToken = auth.RegistryToken,
         };
 
-    public static Protos.FilesystemUsage ToProto(ImageFileSystemUsage file, TreeUsage usage) => new()
+    /// <summary>The gateway's own file system comes first, because kubelets look at the first only.</summary>
+    public static Protos.ImageFsInfoResponse ToProto(ImageFileSystemUsage usage) => new()
+    {
+        ImageFilesystems =
+        {
+            ToProto(usage, usage.MountPoint, usage.Images),
+            usage.OtherImages.OrderBy(static o => o.Key, StringComparer.Ordinal).Select(o => ToProto(usage, o.Key, o.Value)),
+        },
+        ContainerFilesystems = { ToProto(usage, usage.MountPoint, usage.Containers) },
+    };
+
+    private static Protos.FilesystemUsage ToProto(ImageFileSystemUsage file, string mountPoint, TreeUsage usage) => new()
     {
         Timestamp = UnixNanoseconds.Of(file.MeasuredAt),
-        FsId = new() { Mountpoint = file.MountPoint },
+        FsId = new() { Mountpoint = mountPoint },
         UsedBytes = new() { Value = (ulong)Math.Max(0, usage.Bytes) },
         InodesUsed = new() { Value = (ulong)Math.Max(0, usage.Inodes) },
     };

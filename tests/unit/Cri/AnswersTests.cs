@@ -3,6 +3,7 @@ using Berth.Abstractions;
 using Berth.Containers;
 using Berth.Cri.Mapping;
 using Berth.Images;
+using Berth.Linux;
 using Berth.Sandboxes;
 using Xunit;
 
@@ -104,12 +105,22 @@ public sealed class AnswersTests
     [Fact]
     public void ImageFsInfo_Usage_NamesTheFileSystemAndWhenItWasMeasured()
     {
-        var usage = new ImageFileSystemUsage { MountPoint = "/var/lib/berth", MeasuredAt = Records.Created, Images = new(10, 2), Containers = new(30, 4) };
+        var usage = new ImageFileSystemUsage
+        {
+            MountPoint = "/var/lib/berth",
+            MeasuredAt = Records.Created,
+            Images = new(10, 2),
+            Containers = new(30, 4),
+            OtherImages = new Dictionary<string, TreeUsage> { ["/a"] = new(50, 6) },
+        };
 
-        var answer = ImageMapping.ToProto(usage, usage.Containers);
+        var answer = ImageMapping.ToProto(usage);
 
-        Assert.Equal(("/var/lib/berth", 1772600767_000_000_000), (answer.FsId.Mountpoint, answer.Timestamp));
-        Assert.Equal((30ul, 4ul), (answer.UsedBytes.Value, answer.InodesUsed.Value));
+        var containers = Assert.Single(answer.ContainerFilesystems);
+        Assert.Equal(("/var/lib/berth", 1772600767_000_000_000), (containers.FsId.Mountpoint, containers.Timestamp));
+        Assert.Equal((30ul, 4ul), (containers.UsedBytes.Value, containers.InodesUsed.Value));
+        Assert.Equal(
+            [("/var/lib/berth", 10ul), ("/a", 50ul)], answer.ImageFilesystems.Select(static f => (f.FsId.Mountpoint, f.UsedBytes.Value)));
     }
 
     private static GatewayConditions Conditions() => new(

@@ -21,6 +21,8 @@ internal sealed class StoreFixture : IAsyncDisposable
         Layers = new(Database, Options, Folders, Trash, TimeProvider.System, NullLogger<LayerStore>.Instance);
         Images = new(Database, Layers, TimeProvider.System, NullLogger<ImageStore>.Instance);
         Snapshots = new(Database, Folders, Trash);
+        Views = new(Snapshots, Database, Folders);
+        Blocks = new(Database, Folders, Views, TimeProvider.System, NullLogger<BlockImages>.Instance);
         Registries = new(Options, TimeProvider.System, NullLogger<RegistryClient>.Instance);
         Puller = new(Registries, Layers, Images, TimeProvider.System, NullLogger<ImagePuller>.Instance);
         Importer = new(Folders, Layers, Images, NullLogger<ImageImporter>.Instance);
@@ -41,6 +43,10 @@ internal sealed class StoreFixture : IAsyncDisposable
     public ImageStore Images { get; }
 
     public Snapshots Snapshots { get; }
+
+    public ImageViews Views { get; }
+
+    public BlockImages Blocks { get; }
 
     public RegistryClient Registries { get; }
 
