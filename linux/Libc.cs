@@ -25,6 +25,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc")]
     internal static partial uint umask(uint mask);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int mkfifo(string path, uint mode);
+
     // unistd.h
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int close(int fd);
@@ -76,7 +79,7 @@ internal static unsafe partial class Libc
     internal static partial int umount2(string target, int flags);
 
     // sys/socket.h, sys/ioctl.h, net/if.h
-    internal const int AF_UNIX = 1, AF_INET = 2, AF_NETLINK = 16, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000;
+    internal const int AF_UNIX = 1, AF_INET = 2, AF_NETLINK = 16, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0x80000;
     internal const ulong SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS = 0x8914;
 
     [LibraryImport("libc", SetLastError = true)]
@@ -84,6 +87,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int socketpair(int domain, int type, int protocol, int* fds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int bind(int fd, void* address, uint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int listen(int fd, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int accept4(int fd, void* address, uint* length, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int ioctl(int fd, ulong request, void* argument);

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 
 namespace Berth.Linux;
 
@@ -29,6 +28,9 @@ public sealed class Poller
 
     /// <summary>Completes when a read would not wait: data, end, or a pidfd whose process has ended. One wait per descriptor at a time.</summary>
     public Task ReadableAsync(SafeFd fd, CancellationToken cancellationToken) => WaitAsync(fd, Libc.EPOLLIN, cancellationToken);
+
+    /// <summary>Completes when a write would not wait; a pipe then takes at least PIPE_BUF bytes (pipe(7)). One wait per descriptor at a time.</summary>
+    public Task WritableAsync(SafeFd fd, CancellationToken cancellationToken) => WaitAsync(fd, Libc.EPOLLOUT, cancellationToken);
 
     private async Task WaitAsync(SafeFd fd, uint events, CancellationToken cancellationToken)
     {
@@ -79,13 +81,5 @@ public sealed class Poller
                 }
             }
         }
-    }
-
-    // struct epoll_event is packed on x86_64 only; see epoll_ctl(2) and the kernel's eventpoll.h.
-    [StructLayout(LayoutKind.Sequential, Pack = 4)]
-    private struct EpollEvent
-    {
-        public uint Events;
-        public ulong Key;
     }
 }

@@ -25,6 +25,18 @@ public sealed class SafeFd : SafeHandle
     /// <summary>Opens an existing file for writing, as it is; for files of the kernel (cgroups, /proc).</summary>
     public static SafeFd OpenWrite(string path) => Open(path, Libc.O_WRONLY);
 
+    /// <summary>Opens a file to write at its end, whoever else writes; it is made with that mode if missing.</summary>
+    public static SafeFd OpenAppend(string path, UnixFileMode mode) => Open(path, Libc.O_WRONLY | Libc.O_APPEND | Libc.O_CREAT | Libc.O_NOFOLLOW, (int)mode);
+
+    /// <summary>Makes a FIFO; one that exists stays. See mkfifo(3).</summary>
+    public static void MakeFifo(string path, UnixFileMode mode)
+    {
+        if (Libc.mkfifo(path, (uint)mode) != 0 && Marshal.GetLastPInvokeError() != Libc.EEXIST)
+        {
+            throw LinuxException.Last("mkfifo", path);
+        }
+    }
+
     /// <summary>
     /// Opens one end of a FIFO without waiting for the other, which must be open already: a writer without a reader is
     /// refused (ENXIO), see fifo(7). Reads and writes through it wait.
