@@ -1,0 +1,259 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using System.Text;
+using Berth.Abstractions;
+using Berth.Linux;
+
+namespace Berth.Plugins.ShimV2;
+
+/// <summary>
+/// The logger of one pod, a process of its own (plugins/shared/logger): started with the first container, found again after a
+/// restart of the gateway, started again if it is killed. Until then output waits in the FIFOs.
+/// </summary>
+internal sealed class PodLog : IAsyncDisposable
+{
+    private const int MaxAnswerBytes = 4096;
+    private const int IdLength = 20;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private readonly ShimTools _tools;
+    private readonly string _cgroup;
+    private readonly string _sandboxId;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+
+    // What the logger must be told again: the command that added each container.
+    private readonly ConcurrentDictionary<string, string[]> _containers = new();
+    private Socket? _watch;
+    private volatile bool _disposed;
+
+    public PodLog(string sandboxId, string cgroup, ShimTools tools)
+    {
+        (_sandboxId, _cgroup, _tools) = (sandboxId, cgroup, tools);
+        // The whole id would not fit into a socket's address together with the folder (unix(7)).
+        SocketPath = Path.Combine(tools.LogSockets, sandboxId[..Math.Min(IdLength, sandboxId.Length)]);
+    }
+
+    private string SocketPath { get; }
+
+    /// <summary>Begins to move a container's output into its log. A container that is known stays as it is.</summary>
+    /// <exception cref="RuntimeException">The log cannot be opened, or there is no logger.</exception>
+    public async Task AddAsync(string id, string output, string error, string logPath, CancellationToken cancellationToken)
+    {
+        string[] command = ["add", id, output, error, logPath];
+        await EnsureAsync(cancellationToken).ConfigureAwait(false);
+        var answer = await AskAsync(command, cancellationToken).ConfigureAwait(false);
+        if (answer != "ok")
+        {
+            throw RuntimeException.Unavailable($"container {id}: its log cannot be written: {answer}");
+        }
+
+        _containers[id] = command;
+    }
+
+    /// <summary>Has it open the log's path again.</summary>
+    public async Task ReopenAsync(string id, CancellationToken cancellationToken)
+    {
+        if (!_containers.ContainsKey(id))
+        {
+            return;
+        }
+
+        await EnsureAsync(cancellationToken).ConfigureAwait(false);
+        var answer = await AskAsync(["reopen", id], cancellationToken).ConfigureAwait(false);
+        if (answer != "ok")
+        {
+            throw RuntimeException.Unavailable($"container {id}: its log cannot be opened again: {answer}");
+        }
+    }
+
+    /// <summary>Waits until all output is in the log, and forgets the container; whoever holds its output open has a limited time.</summary>
+    public async Task EndAsync(string id)
+    {
+        // The second time if the logger is killed meanwhile.
+        for (var again = true; _containers.TryGetValue(id, out var command); again = false)
+        {
+            await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
+            // With its last container the logger ends, and must not be started again for it.
+            _containers.TryRemove(id, out _);
+            if (await AskEndAsync(id).ConfigureAwait(false) != "ok" && again)
+            {
+                _containers[id] = command;
+            }
+        }
+    }
+
+    /// <summary>Makes sure that a logger runs and knows the pod's containers, such as before their shim lets go of the FIFOs.</summary>
+    public async Task EnsureAsync(CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_watch is not null)
+            {
+                return;
+            }
+
+            var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+            if (socket is null)
+            {
+                // Another handler object may have started one at the same moment; then this one ends, and that one answers.
+                var failure = await StartAsync(cancellationToken).ConfigureAwait(false);
+                socket = await ConnectAsync(cancellationToken).ConfigureAwait(false)
+                    ?? throw RuntimeException.Unavailable($"sandbox {_sandboxId}: the logger {_tools.Logger} does not run: {failure}");
+            }
+
+            foreach (var command in _containers.Values)
+            {
+                await AskAsync(command, cancellationToken).ConfigureAwait(false);
+            }
+
+            _watch = socket;
+            _ = WatchAsync(socket);
+        }
+        catch (ObjectDisposedException e)
+        {
+            throw RuntimeException.FailedPrecondition($"sandbox {_sandboxId} is being removed: {e.Message}");
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Lets go of the logger, which lives on.</summary>
+    public ValueTask DisposeAsync()
+    {
+        _disposed = true;
+        _watch?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Deletes its files, once it is gone.</summary>
+    public void DeleteFiles()
+    {
+        File.Delete(SocketPath);
+        File.Delete(SocketPath + ".lock");
+    }
+
+    private async Task<string> AskEndAsync(string id)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(Limit);
+            return await AskAsync(["end", id], limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _tools.Log.Write(PluginLogLevel.Warning, $"container {id}: its output is still open {Limit.TotalSeconds:0} s after its end; the log ends here");
+            return await AskAsync(["close", id], CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    // It closes the connection only by its end.
+    private async Task WatchAsync(Socket socket)
+    {
+        try
+        {
+            await socket.ReceiveAsync(new byte[1]).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The same: nobody is there any more.
+        }
+
+        _watch = null;
+        socket.Dispose();
+        if (_disposed || _containers.IsEmpty)
+        {
+            return;
+        }
+
+        try
+        {
+            await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (RuntimeException e)
+        {
+            _tools.Log.Write(PluginLogLevel.Error, $"sandbox {_sandboxId}: output waits, for its logger ended and there is no other: {e.Message}");
+        }
+    }
+
+    private async Task<Socket?> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath), cancellationToken).ConfigureAwait(false);
+            return socket;
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            return null;
+        }
+    }
+
+    private async Task<string> AskAsync(string[] command, CancellationToken cancellationToken)
+    {
+        using var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        if (socket is null)
+        {
+            return "the logger has ended";
+        }
+
+        try
+        {
+            await socket.SendAsync(Encoding.UTF8.GetBytes(string.Join('\0', command)), cancellationToken).ConfigureAwait(false);
+            var buffer = new byte[MaxAnswerBytes];
+            var count = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
+            return count == 0 ? "the logger has ended" : Encoding.UTF8.GetString(buffer, 0, count);
+        }
+        catch (SocketException e)
+        {
+            return e.Message;
+        }
+    }
+
+    // Returns once it listens, or with the reason why it does not.
+    private async Task<string> StartAsync(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(_tools.LogSockets, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var output = new PipeCapture(MaxAnswerBytes, keepTail: false);
+        using var error = new PipeCapture(MaxAnswerBytes, keepTail: false);
+        try
+        {
+            var child = ChildProcess.Start(InCgroup.Wrap(
+                new()
+                {
+                    Path = _tools.Logger,
+                    Arguments = [SocketPath],
+                    Descriptors = new Dictionary<int, SafeFd> { [1] = output.WriteEnd, [2] = error.WriteEnd },
+                    NewSession = true,
+                },
+                _tools.Cgroups,
+                _cgroup));
+            output.WriteEnd.Dispose();
+            error.WriteEnd.Dispose();
+            var end = ReapAsync(child);
+            await output.ReadAsync(null, cancellationToken).ConfigureAwait(false);
+            if (output.ToArray().Length > 0)
+            {
+                return "it ended at once";
+            }
+
+            await end.ConfigureAwait(false);
+            await error.ReadAsync(null, cancellationToken).ConfigureAwait(false);
+            return Encoding.UTF8.GetString(error.ToArray()).Trim();
+        }
+        catch (LinuxException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static async Task ReapAsync(ChildProcess child)
+    {
+        await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        child.Dispose();
+    }
+}
