@@ -119,11 +119,13 @@ internal sealed class ContainerFactory(ContainerRemover remover, SandboxIndex in
             return (shim, facts);
         }
 
+        using var log = new Kept<ShimLog>(ShimLog.Open(facts.Files.Bundle, facts.Id, tools.Log));
         var at = await tools.Command.StartAsync(facts.Id, facts.Files.Bundle, facts.State.OverheadCgroup, cancellationToken).ConfigureAwait(false);
         var own = await pod.FindAsync(at, facts.Id, cancellationToken).ConfigureAwait(false)
             ?? throw RuntimeException.Unavailable($"container {facts.Id}: its shim does not answer at {at.Address}");
         if (own != shim)
         {
+            pod.Keep(log.Take());
             facts = facts.With(own);
             await SaveAsync(pod, facts, cancellationToken).ConfigureAwait(false);
         }

@@ -6,10 +6,12 @@ namespace Berth.Plugins.ShimV2;
 /// <summary>The processes of a pod: its shim, its logger, and further shims where the runtime wants one for each container.</summary>
 /// <param name="request">The sandbox.</param>
 /// <param name="shim">The pod's shim; null if it was gone when the gateway came back.</param>
+/// <param name="shimLog">The shim's own log; null if it is gone.</param>
 /// <param name="tools">The handler's.</param>
-internal sealed class Pod(PrepareSandboxRequest request, Shim? shim, ShimTools tools) : IAsyncDisposable
+internal sealed class Pod(PrepareSandboxRequest request, Shim? shim, ShimLog? shimLog, ShimTools tools) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Shim> _others = new();
+    private readonly ConcurrentBag<ShimLog> _otherLogs = [];
 
     public PrepareSandboxRequest Request => request;
 
@@ -40,6 +42,9 @@ internal sealed class Pod(PrepareSandboxRequest request, Shim? shim, ShimTools t
         return found;
     }
 
+    /// <summary>Keeps the log of a shim that serves one container alone.</summary>
+    public void Keep(ShimLog log) => _otherLogs.Add(log);
+
     /// <summary>Asks a shim that serves one container alone to end.</summary>
     public async Task EndOwnAsync(Bootstrap? bootstrap, string id)
     {
@@ -54,6 +59,11 @@ internal sealed class Pod(PrepareSandboxRequest request, Shim? shim, ShimTools t
     public async ValueTask DisposeAsync()
     {
         await Log.DisposeAsync().ConfigureAwait(false);
+        foreach (var log in _otherLogs.Append(shimLog))
+        {
+            log?.Dispose();
+        }
+
         foreach (var other in _others.Values.Append(shim).OfType<Shim>())
         {
             await other.DisposeAsync().ConfigureAwait(false);

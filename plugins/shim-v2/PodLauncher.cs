@@ -13,33 +13,39 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex index, 
         var id = sandbox.SandboxId;
         if (index.Find(id, id) is { Shim: { } at } && await ConnectAsync(at, id).ConfigureAwait(false) is { } living)
         {
-            return new(sandbox, living, tools);
+            return new(sandbox, living, LogOf(id, new ContainerFiles(sandbox.PrivateDirectory, id).Bundle), tools);
         }
 
         var state = StateOf(sandbox);
+        ShimLog? log = null;
         try
         {
             await EndProcessesAsync(state).ConfigureAwait(false);
             state = state with { Cgroup = ShimBundle.Write(sandbox.BundlePath, new(sandbox.PrivateDirectory, id), sandbox, null) };
             await SaveAsync(id, state, cancellationToken).ConfigureAwait(false);
+            log = LogOf(id, state.Bundle);
             var bootstrap = await tools.Command.StartAsync(id, state.Bundle, state.OverheadCgroup, cancellationToken).ConfigureAwait(false);
             state = state with { Shim = bootstrap };
             var shim = await ConnectAsync(bootstrap, id).ConfigureAwait(false)
                 ?? throw RuntimeException.Unavailable($"sandbox {id}: the shim has started, but does not answer at {bootstrap.Address}");
             state = state.With(shim);
             await SaveAsync(id, state, cancellationToken).ConfigureAwait(false);
-            return new(sandbox, shim, tools);
+            return new(sandbox, shim, log, tools);
         }
         catch (Exception e) when (e is RuntimeException or OperationCanceledException)
         {
+            log?.Dispose();
             await RemoveAsync(id, new(sandbox.PrivateDirectory, id), state, null, null).ConfigureAwait(false);
             throw;
         }
     }
 
     /// <summary>The pod of an earlier gateway process; its shim is null if that is gone.</summary>
-    public async Task<Pod> AdoptAsync(PrepareSandboxRequest sandbox, ShimState state) =>
-        new(sandbox, state.Shim is { } at ? await ConnectAsync(at, sandbox.SandboxId).ConfigureAwait(false) : null, tools);
+    public async Task<Pod> AdoptAsync(PrepareSandboxRequest sandbox, ShimState state)
+    {
+        var shim = state.Shim is { } at ? await ConnectAsync(at, sandbox.SandboxId).ConfigureAwait(false) : null;
+        return new(sandbox, shim, shim is null ? null : LogOf(sandbox.SandboxId, state.Bundle), tools);
+    }
 
     /// <summary>The sandbox's state, before anything is made.</summary>
     public static ShimState StateOf(PrepareSandboxRequest sandbox) => new()
@@ -116,6 +122,8 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex index, 
             throw new RuntimeException(RuntimeErrorCode.Busy, $"cgroup {state.OverheadCgroup} cannot be emptied yet: {e.Message}", e);
         }
     }
+
+    private ShimLog LogOf(string id, string bundle) => ShimLog.Open(bundle, id, tools.Log);
 
     private Task<Shim?> ConnectAsync(Bootstrap at, string id) => Shim.TryConnectAsync(at, id, tools.Options.Namespace, CancellationToken.None);
 

@@ -131,8 +131,11 @@ internal sealed class PodLog : IAsyncDisposable
     /// <summary>Deletes its files, once it is gone.</summary>
     public void DeleteFiles()
     {
-        File.Delete(SocketPath);
-        File.Delete(SocketPath + ".lock");
+        if (Directory.Exists(_tools.LogSockets))
+        {
+            File.Delete(SocketPath);
+            File.Delete(SocketPath + ".lock");
+        }
     }
 
     private async Task<string> AskEndAsync(string id)

@@ -38,7 +38,7 @@ internal sealed class ShimContainer(ContainerFacts facts, IProcess init, PodLog 
     public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) => CallAsync(
         async shim => ShimUsage.Of(await shim.StatsAsync(facts.Id, cancellationToken).ConfigureAwait(false), tools.Clock.GetUtcNow()), "stats");
 
-    public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult(_cgroup.Pids());
+    public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult(tools.Options.Has("hostProcesses") ? _cgroup.Pids() : []);
 
     public Task ReopenLogAsync(CancellationToken cancellationToken)
     {

@@ -33,7 +33,7 @@ internal sealed class ShimExec(string containerId, Berth.Abstractions.ExecReques
         }
 
         // Shims signal one process of an exec whatever is asked; where the host sees them, its session is found in the cgroup.
-        if (scope == SignalScope.All)
+        if (scope == SignalScope.All && tools.Options.Has("hostProcesses"))
         {
             cgroup.Signal(signal, pid => pid != Pid && ProcStat.TryRead(pid)?.Session == Pid);
         }

@@ -6,18 +6,32 @@ namespace Berth.Plugins.ShimV2;
 internal static class ShimFeatures
 {
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
-    public static IReadOnlyList<string> Removable { get; } = ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "execTerminal"];
+    public static IReadOnlyList<string> Removable { get; } =
+    [
+        "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "sharedFolders",
+        "mountPropagation", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
+    ];
 
     public static HandlerFeatures Of(ShimOptions options) => new()
     {
         NetworkNamespace = NetworkNamespaceOwner.Host,
         RootfsForms = [RootfsForm.Mounted],
-        Stats = options.Stats == ShimStats.Shim ? StatsSource.Handler : StatsSource.Cgroup,
-        HostNamespaces = !options.Lacks.Contains("hostNamespaces"),
-        SharedPidNamespace = !options.Lacks.Contains("sharedPidNamespace"),
-        Privileged = !options.Lacks.Contains("privileged"),
-        Devices = !options.Lacks.Contains("devices"),
-        Seccomp = !options.Lacks.Contains("seccomp"),
-        ExecTerminal = !options.Lacks.Contains("execTerminal"),
+        Stats = options.Has("hostProcesses") ? StatsSource.Cgroup : StatsSource.Handler,
+        HostNamespaces = options.Has("hostNamespaces"),
+        SharedPidNamespace = options.Has("sharedPidNamespace"),
+        Privileged = options.Has("privileged"),
+        Devices = options.Has("devices"),
+        Seccomp = options.Has("seccomp"),
+        AppArmor = options.Has("appArmor"),
+        Sysctls = options.Has("sysctls"),
+        HugePages = options.Has("hugePages"),
+        SharedFolders = options.Has("sharedFolders"),
+        MountPropagation = options.Has("mountPropagation"),
+        Terminal = true,
+        Stdin = true,
+        ExecTerminal = options.Has("execTerminal"),
+        LimitUpdates = options.Has("limitUpdates"),
+        HostProcesses = options.Has("hostProcesses"),
+        ExecSignals = options.Has("execSignals"),
     };
 }

@@ -25,9 +25,6 @@ internal sealed record ShimOptions
     /// <summary>A pod begins with a container of type sandbox, as runtimes want it whose pod is a virtual machine or a kernel of its own.</summary>
     public bool SandboxContainer { get; init; }
 
-    /// <summary>Where usage figures come from.</summary>
-    public ShimStats Stats { get; init; }
-
     /// <summary>The program that writes the logs; null is the one beside the plugin.</summary>
     public string? Logger { get; init; }
 
@@ -37,6 +34,9 @@ internal sealed record ShimOptions
     /// <summary>The shim's path, or the name to look up.</summary>
     [JsonIgnore]
     public string Executable => Path ?? $"containerd-shim-{string.Join('-', RuntimeType.Split('.')[^2..])}";
+
+    /// <summary>Whether the runtime has an ability.</summary>
+    public bool Has(string ability) => !Lacks.Contains(ability);
 
     public static ShimOptions Parse(HandlerConfig config)
     {
@@ -83,16 +83,6 @@ internal sealed record ShimOptions
             throw RuntimeException.InvalidArgument($"handler '{handler}': option {fault}");
         }
     }
-}
-
-/// <summary>Where usage figures come from.</summary>
-internal enum ShimStats
-{
-    /// <summary>From the container's cgroup on the host.</summary>
-    Cgroup,
-
-    /// <summary>From the shim, where the container's processes are not processes of the host.</summary>
-    Shim,
 }
 
 /// <summary>JSON of this plugin: options and state.</summary>

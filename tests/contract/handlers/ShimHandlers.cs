@@ -1,0 +1,47 @@
+using Berth.Abstractions;
+using Berth.Linux;
+using Berth.Plugins.ShimV2;
+using Berth.Tests.Support;
+
+namespace Berth.Tests.Contract.Handlers;
+
+/// <summary>runc under containerd's shim, which ./test unpacks where the machine has none.</summary>
+internal sealed class ShimUnderTest : HandlerUnderTest
+{
+    private const string RuntimeType = "io.containerd.runc.v2";
+
+    private static readonly string Shim =
+        Executable.Find("containerd-shim-runc-v2") ?? Path.Combine(Repository.Root, "artifacts/tools/containerd/usr/bin/containerd-shim-runc-v2");
+
+    public override string Name => "shim-v2";
+
+    public override object Options => new { runtimeType = RuntimeType, path = Shim };
+
+    public override IReadOnlyList<MissingPart> MissingParts =>
+    [
+        new("shim", new { runtimeType = RuntimeType, path = "/nowhere/containerd-shim-runc-v2" }, "containerd"),
+        new("runtime", new { runtimeType = RuntimeType, path = Shim, options = new { binaryName = "/nowhere/runc" } }, "runc"),
+        new("logger", new { runtimeType = RuntimeType, path = Shim, logger = "/nowhere/berth-logger" }, "clang"),
+        new("shim that is none", new { runtimeType = RuntimeType, path = "true" }, "true"),
+    ];
+
+    public override IReadOnlyList<BadOptions> BadOptions =>
+    [
+        new("""{ "runtimeType": "io.containerd.runc.v2", "pth": 1 }""", "pth"),
+        new("""{ "runtimeType": 7 }""", "runtimeType"),
+        new("""{ }""", "runtimeType"),
+        new("""{ "runtimeType": "runc" }""", "runtimeType"),
+        new("""{ "runtimeType": "io.containerd.../x.v2" }""", "runtimeType"),
+        new("""{ "runtimeType": "io.containerd.runc.v2", "path": "" }""", "path"),
+        new("""{ "runtimeType": "io.containerd.runc.v2", "lacks": ["wings"] }""", "wings"),
+        new("""{ "runtimeType": "io.containerd.runc.v2", "namespace": "a b" }""", "namespace"),
+        new("""{ "runtimeType": "io.containerd.runc.v2", "options": { "wheels": 4 } }""", "wheels"),
+        new("""{ "runtimeType": "io.containerd.kata.v2", "options": { "configPath": 4 } }""", "options"),
+        new("""{ "runtimeType": "io.containerd.runc.v2", "environment": { "A=B": "" } }""", "environment"),
+        new("""[]""", "object"),
+    ];
+
+    public override IRuntimePlugin NewPlugin() => new ShimPlugin();
+
+    public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;
+}
