@@ -12,9 +12,12 @@ namespace Berth.Plugins.ShimV2;
 /// </summary>
 internal sealed class PodLog : IAsyncDisposable
 {
+    private const string Ok = "ok";
     private const int MaxAnswerBytes = 4096;
     private const int IdLength = 20;
+    private const string Gone = "the logger has ended";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
     private readonly ShimTools _tools;
     private readonly string _cgroup;
     private readonly string _sandboxId;
@@ -39,9 +42,8 @@ internal sealed class PodLog : IAsyncDisposable
     public async Task AddAsync(string id, string output, string error, string logPath, CancellationToken cancellationToken)
     {
         string[] command = ["add", id, output, error, logPath];
-        await EnsureAsync(cancellationToken).ConfigureAwait(false);
-        var answer = await AskAsync(command, cancellationToken).ConfigureAwait(false);
-        if (answer != "ok")
+        var answer = await AskLivingAsync(command, cancellationToken).ConfigureAwait(false);
+        if (answer != Ok)
         {
             throw RuntimeException.Unavailable($"container {id}: its log cannot be written: {answer}");
         }
@@ -57,9 +59,8 @@ internal sealed class PodLog : IAsyncDisposable
             return;
         }
 
-        await EnsureAsync(cancellationToken).ConfigureAwait(false);
-        var answer = await AskAsync(["reopen", id], cancellationToken).ConfigureAwait(false);
-        if (answer != "ok")
+        var answer = await AskLivingAsync(["reopen", id], cancellationToken).ConfigureAwait(false);
+        if (answer != Ok)
         {
             throw RuntimeException.Unavailable($"container {id}: its log cannot be opened again: {answer}");
         }
@@ -74,7 +75,7 @@ internal sealed class PodLog : IAsyncDisposable
             await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
             // With its last container the logger ends, and must not be started again for it.
             _containers.TryRemove(id, out _);
-            if (await AskEndAsync(id).ConfigureAwait(false) != "ok" && again)
+            if (await AskEndAsync(id).ConfigureAwait(false) != Ok && again)
             {
                 _containers[id] = command;
             }
@@ -93,15 +94,7 @@ internal sealed class PodLog : IAsyncDisposable
                 return;
             }
 
-            var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
-            if (socket is null)
-            {
-                // Another handler object may have started one at the same moment; then this one ends, and that one answers.
-                var failure = await StartAsync(cancellationToken).ConfigureAwait(false);
-                socket = await ConnectAsync(cancellationToken).ConfigureAwait(false)
-                    ?? throw RuntimeException.Unavailable($"sandbox {_sandboxId}: the logger {_tools.Logger} does not run: {failure}");
-            }
-
+            var socket = await FindOrStartAsync(cancellationToken).ConfigureAwait(false);
             foreach (var command in _containers.Values)
             {
                 await AskAsync(command, cancellationToken).ConfigureAwait(false);
@@ -138,6 +131,48 @@ internal sealed class PodLog : IAsyncDisposable
         }
     }
 
+    // One that has just ended with its last container may be found once more; the next one takes its place.
+    private async Task<Socket> FindOrStartAsync(CancellationToken cancellationToken)
+    {
+        var started = _tools.Clock.GetTimestamp();
+        for (var failure = ""; ;)
+        {
+            if (await ConnectAsync(cancellationToken).ConfigureAwait(false) is { } socket)
+            {
+                return socket;
+            }
+
+            if (_tools.Clock.GetElapsedTime(started) > Limit)
+            {
+                throw RuntimeException.Unavailable($"sandbox {_sandboxId}: the logger {_tools.Logger} does not run: {failure}");
+            }
+
+            failure = await StartAsync(cancellationToken).ConfigureAwait(false);
+            if (failure.Length > 0)
+            {
+                await Task.Delay(Pause, _tools.Clock, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    // It may end between two looks, for it ends with its last container; then there is another.
+    private async Task<string> AskLivingAsync(string[] command, CancellationToken cancellationToken)
+    {
+        var started = _tools.Clock.GetTimestamp();
+        while (true)
+        {
+            await EnsureAsync(cancellationToken).ConfigureAwait(false);
+            var watched = _watch;
+            if (await AskAsync(command, cancellationToken).ConfigureAwait(false) is var answer && (answer != Gone || _tools.Clock.GetElapsedTime(started) > Limit))
+            {
+                return answer;
+            }
+
+            // The watch notices it, too, but perhaps later.
+            Interlocked.CompareExchange(ref _watch, null, watched);
+        }
+    }
+
     private async Task<string> AskEndAsync(string id)
     {
         try
@@ -164,7 +199,7 @@ internal sealed class PodLog : IAsyncDisposable
             // The same: nobody is there any more.
         }
 
-        _watch = null;
+        Interlocked.CompareExchange(ref _watch, null, socket);
         socket.Dispose();
         if (_disposed || _containers.IsEmpty)
         {
@@ -201,7 +236,7 @@ internal sealed class PodLog : IAsyncDisposable
         using var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
         if (socket is null)
         {
-            return "the logger has ended";
+            return Gone;
         }
 
         try
@@ -209,11 +244,11 @@ internal sealed class PodLog : IAsyncDisposable
             await socket.SendAsync(Encoding.UTF8.GetBytes(string.Join('\0', command)), cancellationToken).ConfigureAwait(false);
             var buffer = new byte[MaxAnswerBytes];
             var count = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
-            return count == 0 ? "the logger has ended" : Encoding.UTF8.GetString(buffer, 0, count);
+            return count == 0 ? Gone : Encoding.UTF8.GetString(buffer, 0, count);
         }
-        catch (SocketException e)
+        catch (SocketException)
         {
-            return e.Message;
+            return Gone;
         }
     }
 
@@ -241,7 +276,7 @@ internal sealed class PodLog : IAsyncDisposable
             await output.ReadAsync(null, cancellationToken).ConfigureAwait(false);
             if (output.ToArray().Length > 0)
             {
-                return "it ended at once";
+                return "";
             }
 
             await end.ConfigureAwait(false);
