@@ -16,6 +16,8 @@ readonly needed=(
   ip=iproute2
   /usr/lib/cni/bridge=containernetworking-plugins
   /usr/share/containers/seccomp.json=golang-github-containers-common
+  clang=clang
+  /usr/include/zlib.h=zlib1g-dev
 )
 
 # Where the distribution or the processor has them; Berth runs without.
@@ -56,6 +58,15 @@ install_packages() {
   [ "${#missing[@]}" -eq 0 ] && return
   step "installing ${missing[*]}"
   quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends "${missing[@]}"
+}
+
+# The package with the shim of runc also has a service, so where the machine has no such shim the program alone is taken and put
+# beside the plugin that runs it.
+provide_shim() {
+  present containerd-shim-runc-v2 && return
+  unpack_tool containerd
+  mkdir -p "$repo/artifacts/plugins/shim-v2"
+  cp -u "$tools/containerd/usr/bin/containerd-shim-runc-v2" "$repo/artifacts/plugins/shim-v2/"
 }
 
 available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }

@@ -73,11 +73,13 @@ internal sealed class PodLog : IAsyncDisposable
         for (var again = true; _containers.TryGetValue(id, out var command); again = false)
         {
             await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
+            var watched = _watch;
             // With its last container the logger ends, and must not be started again for it.
             _containers.TryRemove(id, out _);
             if (await AskEndAsync(id).ConfigureAwait(false) != Ok && again)
             {
                 _containers[id] = command;
+                Interlocked.CompareExchange(ref _watch, null, watched);
             }
         }
     }

@@ -16,8 +16,8 @@ internal sealed class ShimCommand(ShimOptions options, string eventsAddress, Any
 
     /// <summary>The shim's absolute path.</summary>
     /// <exception cref="RuntimeException">It is not there.</exception>
-    public string Executable => Berth.Linux.Executable.Find(options.Executable) ?? throw RuntimeException.Unavailable(
-        $"shim '{options.Executable}' of runtime type {options.RuntimeType} is not in {Berth.Linux.Executable.SearchPath}: {Remedy()}");
+    public string Executable => Beside() ?? Berth.Linux.Executable.Find(options.Executable) ?? throw RuntimeException.Unavailable(
+        $"shim '{options.Executable}' of runtime type {options.RuntimeType} is neither beside the plugin nor in {Berth.Linux.Executable.SearchPath}: {Remedy()}");
 
     /// <summary>Starts the shim of a pod, or finds the one that serves its group already.</summary>
     /// <param name="id">The container's id, which the bundle's folder is named by.</param>
@@ -100,6 +100,10 @@ internal sealed class ShimCommand(ShimOptions options, string eventsAddress, Any
             throw RuntimeException.Unavailable($"shim {command.Path}: {e.Message}", e);
         }
     }
+
+    // A program that was put into the plugin's folder, as ./berth does with one that it has unpacked.
+    private string? Beside() => options.Executable.Contains('/') ? null
+        : Berth.Linux.Executable.Find(Path.Combine(Path.GetDirectoryName(typeof(ShimCommand).Assembly.Location)!, options.Executable));
 
     private string Remedy() => RuntimeOptions.IsRunc(options)
         ? "Debian has it in the package containerd, which also brings a service (apt-get download containerd and dpkg-deb -x take the program alone); or set the option 'path'"
