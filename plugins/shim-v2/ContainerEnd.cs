@@ -16,11 +16,7 @@ internal static class ContainerEnd
             await cgroup.KillAsync().ConfigureAwait(false);
             exit = exit with { OutOfMemory = cgroup.WasOutOfMemory() | tools.Events.TakeOutOfMemory(id) };
             facts.Files.WriteExit(exit);
-            // Once the shim lets go of the FIFOs, what nobody has read is gone.
-            if (facts.LogPath is not null)
-            {
-                await log.EnsureAsync(CancellationToken.None).ConfigureAwait(false);
-            }
+            await log.HoldAsync(id).ConfigureAwait(false);
 
             if (shim is null or { Ended.IsCompleted: true })
             {

@@ -37,6 +37,9 @@ internal sealed class PodLog : IAsyncDisposable
 
     private string SocketPath { get; }
 
+    // One that has ended with its last container has removed its socket.
+    private bool WasKilled => File.Exists(SocketPath);
+
     /// <summary>Begins to move a container's output into its log. A container that is known stays as it is.</summary>
     /// <exception cref="RuntimeException">The log cannot be opened, or there is no logger.</exception>
     public async Task AddAsync(string id, string output, string error, string logPath, CancellationToken cancellationToken)
@@ -76,7 +79,7 @@ internal sealed class PodLog : IAsyncDisposable
             var watched = _watch;
             // With its last container the logger ends, and must not be started again for it.
             _containers.TryRemove(id, out _);
-            if (await AskEndAsync(id).ConfigureAwait(false) != Ok && again)
+            if (await AskEndAsync(id).ConfigureAwait(false) != Ok && again && WasKilled)
             {
                 _containers[id] = command;
                 Interlocked.CompareExchange(ref _watch, null, watched);
@@ -84,8 +87,10 @@ internal sealed class PodLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes sure that a logger runs and knows the pod's containers, such as before their shim lets go of the FIFOs.</summary>
-    public async Task EnsureAsync(CancellationToken cancellationToken)
+    /// <summary>Makes sure that a logger holds a container's FIFOs before its shim lets go of them: what nobody has read is then gone.</summary>
+    public Task HoldAsync(string id) => _containers.ContainsKey(id) ? EnsureAsync(CancellationToken.None) : Task.CompletedTask;
+
+    private async Task EnsureAsync(CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -205,6 +210,13 @@ internal sealed class PodLog : IAsyncDisposable
         socket.Dispose();
         if (_disposed || _containers.IsEmpty)
         {
+            return;
+        }
+
+        if (!WasKilled)
+        {
+            // Another handler object, such as the one before a reload, has seen the containers' end.
+            _containers.Clear();
             return;
         }
 

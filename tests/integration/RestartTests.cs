@@ -7,7 +7,7 @@ namespace Berth.Tests.Integration;
 /// <summary>The gateway ends, by request or by kill -9, and comes back: pods do not notice, and nothing is forgotten.</summary>
 public sealed class RestartTests(Suite suite)
 {
-    public static MatrixTheoryData<string, bool> Ends => new(["runc", "crun"], [false, true]);
+    public static MatrixTheoryData<string, bool> Ends => new(["runc", "crun", "shim-v2"], [false, true]);
 
     [Theory, MemberData(nameof(Ends))]
     public async Task Restart_RunningPod_IsTheSameAfter(string handler, bool kill)

@@ -20,7 +20,7 @@ public sealed class Suite : IAsyncLifetime
     private Registry? _registry;
 
     /// <summary>The handlers that every test of the main job runs on.</summary>
-    public static TheoryData<string> Handlers => ["runc", "crun"];
+    public static TheoryData<string> Handlers => ["runc", "crun", "shim-v2"];
 
     public Gateway Gateway => _gateway!;
 
