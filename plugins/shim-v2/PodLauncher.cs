@@ -21,7 +21,7 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex index, 
         try
         {
             await EndProcessesAsync(state).ConfigureAwait(false);
-            state = state with { Cgroup = ShimBundle.Write(sandbox.BundlePath, new(sandbox.PrivateDirectory, id), sandbox, null) };
+            state = state with { Cgroup = ShimBundle.Write(NeedsContainer(sandbox) ? sandbox.BundlePath : null, new(sandbox.PrivateDirectory, id), sandbox, null) };
             await SaveAsync(id, state, cancellationToken).ConfigureAwait(false);
             log = LogOf(id, state.Bundle);
             var bootstrap = await tools.Command.StartAsync(id, state.Bundle, state.OverheadCgroup, cancellationToken).ConfigureAwait(false);
@@ -46,6 +46,9 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex index, 
         var shim = state.Shim is { } at ? await ConnectAsync(at, sandbox.SandboxId).ConfigureAwait(false) : null;
         return new(sandbox, shim, shim is null ? null : LogOf(sandbox.SandboxId, state.Bundle), tools);
     }
+
+    /// <summary>Whether a container holds the pod.</summary>
+    public bool NeedsContainer(PrepareSandboxRequest sandbox) => sandbox.NeedsInit || tools.Options.SandboxContainer;
 
     /// <summary>The sandbox's state, before anything is made.</summary>
     public static ShimState StateOf(PrepareSandboxRequest sandbox) => new()

@@ -13,12 +13,18 @@ internal static class ShimBundle
     private const string Prefix = "io.kubernetes.cri.";
 
     /// <summary>Writes it and returns the container's cgroup beneath the root of each hierarchy; null if the bundle names none.</summary>
+    /// <param name="source">The gateway's bundle; null for a sandbox without a container, where the annotations are all that is read.</param>
+    /// <param name="files">Where it goes.</param>
+    /// <param name="sandbox">The sandbox.</param>
+    /// <param name="container">The container; null for the sandbox's own.</param>
     /// <exception cref="RuntimeException">The gateway's bundle cannot be read.</exception>
-    public static string? Write(string source, ContainerFiles files, PrepareSandboxRequest sandbox, CreateContainerRequest? container)
+    public static string? Write(string? source, ContainerFiles files, PrepareSandboxRequest sandbox, CreateContainerRequest? container)
     {
         try
         {
-            var config = JsonNode.Parse(File.ReadAllBytes(Path.Combine(source, "config.json")))!.AsObject();
+            var config = source is null
+                ? new() { ["ociVersion"] = "1.0.2" }
+                : JsonNode.Parse(File.ReadAllBytes(Path.Combine(source, "config.json")))!.AsObject();
             var cgroup = CgroupOf((string?)config["linux"]?["cgroupsPath"], sandbox.Cgroup.Path);
             var annotations = config["annotations"]?.AsObject() ?? [];
             foreach (var (name, value) in Annotations(sandbox, container))
@@ -29,7 +35,7 @@ internal static class ShimBundle
             config["annotations"] = annotations;
             if ((string?)config["root"]?["path"] is { } root)
             {
-                config["root"]!["path"] = Path.GetFullPath(root, source);
+                config["root"]!["path"] = Path.GetFullPath(root, source!);
             }
 
             Directory.CreateDirectory(files.Bundle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

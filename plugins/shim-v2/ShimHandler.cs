@@ -48,7 +48,7 @@ internal sealed class ShimHandler : IRuntimeHandler
         }
 
         var pod = await PodOfAsync(sandbox, cancellationToken).ConfigureAwait(false);
-        var init = NeedsContainer(sandbox) ? await StartInitAsync(pod, cancellationToken).ConfigureAwait(false) : null;
+        var init = _launcher.NeedsContainer(sandbox) ? await StartInitAsync(pod, cancellationToken).ConfigureAwait(false) : null;
         return _sandboxes.GetOrAdd(sandbox.SandboxId, new ShimSandbox(pod, init, _factory, _tools.Clock));
     }
 
@@ -116,8 +116,6 @@ internal sealed class ShimHandler : IRuntimeHandler
 
         _tools.Events.Dispose();
     }
-
-    private bool NeedsContainer(PrepareSandboxRequest sandbox) => sandbox.NeedsInit || _tools.Options.SandboxContainer;
 
     private async Task<Pod> PodOfAsync(PrepareSandboxRequest sandbox, CancellationToken cancellationToken) =>
         _pods.TryGetValue(sandbox.SandboxId, out var known) && known.Shim is { Ended.IsCompleted: false }

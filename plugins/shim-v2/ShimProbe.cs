@@ -76,6 +76,7 @@ internal sealed class ShimProbe
         Pod = new() { Name = "check", Namespace = "berth", Uid = _id },
         PrivateDirectory = Path.Combine(_folder, "private"),
         BundlePath = _folder,
+        NeedsInit = true,
         Hostname = "check",
         Cgroup = new() { Path = _config.CgroupDriver == CgroupDriver.Systemd ? "/system.slice" : "", OverheadPath = $"/{_id}/overhead" },
     };
