@@ -42,16 +42,6 @@ public sealed class ShimTests(Suite suite)
         await Wait.ForAsync(async () => (await pod.StatusAsync()).State, static s => s == PodSandboxState.SandboxNotready, Limit);
     }
 
-    [Fact]
-    public async Task Containers_OfOnePod_ShareLocalhostAndTheShim()
-    {
-        await using var pod = await suite.PodAsync(Handler);
-        await pod.StartAsync(Requests.Script("server", "while :; do echo hello | nc -l -p 8080 -s 127.0.0.1; done"));
-        var client = Requests.Script("client", "until nc 127.0.0.1 8080 </dev/null | grep hello; do sleep 0.05; done");
-        Assert.Equal("hello", await pod.OutputAsync(client));
-        await ProcessAsync("containerd-shim-runc-v2");
-    }
-
     // Of this gateway's handlers only one has such processes, and tests run one after the other, so there is one pod.
     private async Task<int> ProcessAsync(string program)
     {
