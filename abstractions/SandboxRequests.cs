@@ -52,6 +52,9 @@ public sealed record PrepareSandboxRequest
     /// </summary>
     public IReadOnlyDictionary<string, string> NamespacePaths { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The pod asks to be privileged: an isolation of the handler's own may then be left out.</summary>
+    public bool Privileged { get; init; }
+
     /// <summary>The pod's annotations, only those that the operator lets this handler see.</summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 }

@@ -42,6 +42,7 @@ public sealed record SandboxPlan
         Cgroup = Sandbox.Cgroup,
         Resources = PodSize.Of(Sandbox.Spec),
         NamespacePaths = namespacePaths,
+        Privileged = Sandbox.Spec.Privileged,
         Annotations = Sandbox.Spec.Annotations,
     };
 }
