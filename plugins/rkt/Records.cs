@@ -1,0 +1,48 @@
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Rkt;
+
+/// <summary>The file <c>pod</c>.</summary>
+internal sealed record PodManifest
+{
+    public required string SandboxId { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Namespace { get; init; }
+
+    public required Flavour Flavour { get; init; }
+
+    /// <summary>The cgroup of stage 1 and of what supervises.</summary>
+    public required string Overhead { get; init; }
+
+    /// <summary>The apps are in stage 1's own PID namespace; otherwise each has one within it.</summary>
+    public required bool SharedPid { get; init; }
+}
+
+/// <summary>The file <c>app</c>.</summary>
+internal sealed record AppManifest
+{
+    public required string Name { get; init; }
+
+    public required uint Attempt { get; init; }
+
+    public required string ImageId { get; init; }
+
+    public required string Cgroup { get; init; }
+}
+
+/// <summary>A process by number and start, so that no other is taken for it.</summary>
+internal sealed record ProcessRecord(int Pid, ulong StartTime);
+
+/// <summary>The file <c>supervisor</c> of an app: its monitor, and its first process (0: it was gone at once).</summary>
+internal sealed record AppProcesses(ProcessRecord Monitor, ProcessRecord Init);
+
+/// <summary>What the gateway keeps: where the rest is to be found.</summary>
+internal sealed record RktRecord(string Uuid)
+{
+    private const int Version = 1;
+
+    public StateRecord ToRecord() => new(Version, JsonSerializer.SerializeToElement(this, RktJson.Settings));
+}
