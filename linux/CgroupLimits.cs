@@ -107,11 +107,11 @@ public sealed class CgroupLimits(CgroupLayout layout)
 
         if (layout.Find("devices") is null)
         {
-            DeviceFilter.Attach(layout.Unified!.Folder(path), [.. rules.Select(DeviceRule.Parse)]);
+            DeviceFilter.Attach(layout.Unified!.Folder(path), [.. rules.Select(DeviceRule.Parse), .. DeviceRule.Defaults]);
             return;
         }
 
-        foreach (var rule in rules.Select(DeviceRule.Parse))
+        foreach (var rule in rules.Select(DeviceRule.Parse).Concat(DeviceRule.Defaults))
         {
             Write(path, "devices", rule.Allow ? "devices.allow" : "devices.deny", "", rule.ToString());
         }

@@ -11,6 +11,20 @@ namespace Berth.Linux;
 /// <param name="Access">Of <c>r</c>, <c>w</c> and <c>m</c> (mknod).</param>
 public sealed record DeviceRule(bool Allow, char Type, uint? Major, uint? Minor, string Access)
 {
+    /// <summary>
+    /// What every container has without being asked (config-linux.md, "Default Devices"): null, zero, full, random, urandom, tty, ptmx,
+    /// terminals; and the making of nodes, which gives no access to what they stand for.
+    /// </summary>
+    public static IReadOnlyList<DeviceRule> Defaults { get; } =
+    [
+        new(true, 'c', null, null, "m"),
+        new(true, 'b', null, null, "m"),
+        .. new uint[] { 3, 5, 7, 8, 9 }.Select(static minor => new DeviceRule(true, 'c', 1, minor, "rwm")),
+        new(true, 'c', 5, 0, "rwm"),
+        new(true, 'c', 5, 2, "rwm"),
+        new(true, 'c', 136, null, "rwm"),
+    ];
+
     /// <summary>Reads a rule.</summary>
     public static DeviceRule Parse(JsonElement rule)
     {

@@ -53,6 +53,7 @@ internal sealed class AppCreator(AppLauncher launcher, AppRemover remover, Tools
         var manifest = new AppManifest { Name = request.Name, Attempt = request.Attempt, ImageId = request.ImageId, Cgroup = cgroup };
         RktJson.WriteFile(app.Manifest, manifest);
         var resources = config["linux"]?["resources"]?.ToJsonString() ?? "{}";
+        tools.Cgroups.Create(stage1.Manifest.SupervisorCgroup);
         tools.Cgroups.Create(cgroup);
         new AppBundle(stage1, app, tools.Cgroups.Layout).Make(config, request, cgroup);
         var launched = await launcher.LaunchAsync(stage1, app, cgroup, request, cancellationToken).ConfigureAwait(false);
@@ -64,7 +65,7 @@ internal sealed class AppCreator(AppLauncher launcher, AppRemover remover, Tools
         }
 
         RktJson.WriteFile(app.Supervisor, launched.Processes!);
-        tools.Cgroups.Enter(stage1.Manifest.Overhead, launched.Processes!.Monitor.Pid);
+        tools.Cgroups.Enter(stage1.Manifest.SupervisorCgroup, launched.Processes!.Monitor.Pid);
         Restrict(app, cgroup, resources);
         File.WriteAllText(app.Created, "");
         return RktApp.Running(stage1, app, manifest, request, launched.Processes, started: false, tools);

@@ -7,7 +7,7 @@ namespace Berth.Plugins.Rkt;
 
 /// <summary>
 /// Another process in an app: <c>crun exec</c> in the foreground, entered into stage 1, with the caller's own descriptors; its
-/// exit status is the command's. It begins in the app's cgroup; once the command runs, what only waits for it moves to the overhead.
+/// exit status is the command's. It begins in the app's cgroup; once the command runs, what only waits for it moves to the supervisors.
 /// </summary>
 internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request, string cgroup, Tools tools) : IProcess
 {
@@ -131,7 +131,7 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
         _session = _command is null ? 0 : ProcStat.TryRead(pid)?.Session ?? 0;
         foreach (var waiting in members.Where(m => m != pid && ProcStat.TryRead(m)?.Session == _runtime!.Pid))
         {
-            tools.Cgroups.Enter(stage1.Manifest.Overhead, waiting);
+            tools.Cgroups.Enter(stage1.Manifest.SupervisorCgroup, waiting);
         }
     }
 

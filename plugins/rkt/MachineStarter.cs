@@ -41,7 +41,8 @@ internal sealed class MachineStarter(Tools tools)
         try
         {
             RktJson.WriteFile(pod.Supervisor, new ProcessRecord(supervisor.Pid, PidFd.StartTime(supervisor.Pid)));
-            tools.Cgroups.Enter(manifest.Overhead, supervisor.Pid);
+            tools.Cgroups.Create(manifest.MachineCgroup);
+            tools.Cgroups.Enter(manifest.MachineCgroup, supervisor.Pid);
             gate.Open();
             var leader = await ReadyAsync(pod, manifest, ended, cancellationToken).ConfigureAwait(false);
             RktJson.WriteFile(pod.Machine, new ProcessRecord(leader, PidFd.StartTime(leader)));

@@ -71,5 +71,7 @@ internal sealed class PodRemover(AppRemover apps, Tools tools)
 
         await overhead.KillAsync().ConfigureAwait(false);
         await seen.ConfigureAwait(false);
+        await tools.Cgroups.RemoveAsync(manifest.MachineCgroup, CancellationToken.None).ConfigureAwait(false);
+        await tools.Cgroups.RemoveAsync(manifest.SupervisorCgroup, CancellationToken.None).ConfigureAwait(false);
     }
 }

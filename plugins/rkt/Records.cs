@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Berth.Abstractions;
 
 namespace Berth.Plugins.Rkt;
@@ -14,8 +15,16 @@ internal sealed record PodManifest
 
     public required Flavour Flavour { get; init; }
 
-    /// <summary>The cgroup of stage 1 and of what supervises.</summary>
+    /// <summary>The pod's cgroup for what is not an app's. On v2 a cgroup has either processes or others beneath, so it has two.</summary>
     public required string Overhead { get; init; }
+
+    /// <summary>Of systemd-nspawn, which makes further ones in it for itself and the machine.</summary>
+    [JsonIgnore]
+    public string MachineCgroup => $"{Overhead}/machine";
+
+    /// <summary>Of the apps' supervisors.</summary>
+    [JsonIgnore]
+    public string SupervisorCgroup => $"{Overhead}/supervisors";
 
     /// <summary>The apps are in stage 1's own PID namespace; otherwise each has one within it.</summary>
     public required bool SharedPid { get; init; }
