@@ -40,8 +40,7 @@ internal static class MachineCommand
         [
             .. Nspawn(pod, programs),
             .. namespaces.TryGetValue("network", out var network) ? (string[])[$"--network-namespace-path={network}"] : [],
-            // Its death takes the machine along, and with PID 1 of the namespace all that is in it.
-            Programs.Setpriv, "--pdeathsig", "KILL", "--",
+            .. Powerless,
             "/bin/sh", "-c", $"echo >{ReadyFile} && exec \"$0\" -P", programs.Init,
         ];
         // nspawn can join a network namespace by path, but no other; it is told to keep those that it is started in.
@@ -51,7 +50,12 @@ internal static class MachineCommand
     }
 
     /// <summary>A machine that is over at once.</summary>
-    public static Command Trial(PodFolder pod, Programs programs) => Command([.. Nspawn(pod, programs), Programs.Setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", "exit 0"]);
+    public static Command Trial(PodFolder pod, Programs programs) => Command([.. Nspawn(pod, programs), .. Powerless, "/bin/sh", "-c", "exit 0"]);
+
+    // nspawn's death takes the machine along, and with PID 1 of the namespace all that is in it. That PID 1 only waits; where
+    // apps see it, they must not find a process there that can do more than they.
+    private static string[] Powerless =>
+        [Programs.Setpriv, "--pdeathsig", "KILL", "--inh-caps", "-all", "--ambient-caps", "-all", "--bounding-set", "-all", "--no-new-privs", "--"];
 
     private static string[] Nspawn(PodFolder pod, Programs programs) =>
     [
