@@ -12,6 +12,7 @@ readonly needed=(
   crun=crun
   conmon=conmon
   catatonit=catatonit
+  systemd-nspawn=systemd-container
   iptables=iptables
   ip=iproute2
   /usr/lib/cni/bridge=containernetworking-plugins
