@@ -26,6 +26,22 @@ public static unsafe class FileContent
         }
     }
 
+    /// <summary>Gives the space of a part back; the file keeps its length, and what is read there is zero. False if the file system cannot.</summary>
+    public static bool TryPunchHole(SafeFd file, long offset, long length)
+    {
+        while (Libc.fallocate(file.Number, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() is not Libc.EINTR)
+            {
+                return Marshal.GetLastPInvokeError() is Libc.EOPNOTSUPP or Libc.ENOSYS
+                    ? false
+                    : throw LinuxException.Last("fallocate(FALLOC_FL_PUNCH_HOLE)", $"fd {file.Number}");
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Copies a file found by <see cref="FilesAt.Locate"/> into one that was just created.</summary>
     public static void Copy(SafeFd located, SafeFd target)
     {

@@ -120,6 +120,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int inotify_add_watch(int fd, string path, uint mask);
 
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int inotify_rm_watch(int fd, int watch);
+
     // sys/wait.h, signal.h
     internal const int P_PIDFD = 3, WEXITED = 4, CLD_EXITED = 1;
 

@@ -1,0 +1,48 @@
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Docker;
+
+/// <summary>A container of the Engine.</summary>
+internal sealed class DockerContainer(string id, string engineId, DockerInit init, LogCopy? log, ContainerCgroup cgroup, HandlerTools tools) : IContainer
+{
+    public string Id => id;
+
+    /// <summary>The Engine's id of it; empty if nothing of it is left.</summary>
+    public string EngineId => engineId;
+
+    public DockerInit Process => init;
+
+    public IProcess Init => init;
+
+    public Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("exec");
+        return Task.FromResult<IProcess>(new DockerExec(id, engineId, request, cgroup, tools));
+    }
+
+    public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)
+    {
+        DemandRunning("update");
+        var parameters = ResourceTranslation.Update(linuxResources);
+        return tools.Engine.CallAsync($"update container {id}", (c, token) => c.Containers.UpdateContainerAsync(engineId, parameters, token), cancellationToken);
+    }
+
+    public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) => EngineStats.ReadAsync(id, engineId, tools, cancellationToken);
+
+    public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult(cgroup.Pids());
+
+    public Task ReopenLogAsync(CancellationToken cancellationToken)
+    {
+        DemandRunning("reopen log");
+        return log?.ReopenAsync(cancellationToken) ?? Task.CompletedTask;
+    }
+
+    private void DemandRunning(string verb)
+    {
+        if (init.Exit.IsCompleted)
+        {
+            throw RuntimeException.FailedPrecondition($"{verb}: container {id} has ended");
+        }
+    }
+}
