@@ -55,6 +55,12 @@ public sealed record PrepareSandboxRequest
     /// <summary>The pod asks to be privileged: an isolation of the handler's own may then be left out.</summary>
     public bool Privileged { get; init; }
 
+    /// <summary>
+    /// The pod's kernel settings by their path beneath /proc/sys. The gateway has set them in the namespaces that it made; a
+    /// handler that makes one of its own sets those of its kind there.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The pod's annotations, only those that the operator lets this handler see.</summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 }

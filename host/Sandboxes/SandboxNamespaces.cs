@@ -38,7 +38,8 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
                 Ipc = pod.GetValueOrDefault("ipc"),
                 Uts = pod.GetValueOrDefault("uts"),
                 Hostname = sandbox.Hostname,
-                Sysctls = sysctls,
+                // Without a network namespace of the pod's here, these would change the host's.
+                Sysctls = [.. sysctls.Where(s => pod.ContainsKey("network") || !s.Key.StartsWith("net/", StringComparison.Ordinal))],
             });
         }
 

@@ -43,6 +43,7 @@ public sealed record SandboxPlan
         Resources = PodSize.Of(Sandbox.Spec),
         NamespacePaths = namespacePaths,
         Privileged = Sandbox.Spec.Privileged,
+        Sysctls = new Dictionary<string, string>(Sysctls),
         Annotations = Sandbox.Spec.Annotations,
     };
 }
