@@ -22,6 +22,12 @@ internal sealed class ContainerRemover(HandlerTools tools)
             await RemoveAsync(container, known, cancellationToken).ConfigureAwait(false);
         }
 
+        if (found.Count == 0 && known is not null)
+        {
+            // Somebody else removed it from the Engine.
+            known.Vanished();
+        }
+
         foreach (var cgroup in cgroups.Select(path => new ContainerCgroup(tools.Cgroups, path)))
         {
             await cgroup.KillAsync().ConfigureAwait(false);

@@ -42,7 +42,7 @@ internal sealed class DockerHandler : IRuntimeHandler
             return known;
         }
 
-        var found = await FindHolderAsync(sandbox, cancellationToken).ConfigureAwait(false);
+        var found = await FindHolderAsync(request, cancellationToken).ConfigureAwait(false);
         return found.Exit.IsCompleted || found.Holder.Pid == 0
             ? throw RuntimeException.FailedPrecondition($"sandbox {sandbox.SandboxId}: its holder has ended; make a new sandbox")
             : _sandboxes.GetOrAdd(sandbox.SandboxId, found);
@@ -50,7 +50,7 @@ internal sealed class DockerHandler : IRuntimeHandler
 
     public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
     {
-        var restored = await FindHolderAsync(request.Start.Sandbox, cancellationToken).ConfigureAwait(false);
+        var restored = await FindHolderAsync(request.Start, cancellationToken).ConfigureAwait(false);
         await Task.WhenAll(request.Containers.Select(c => restored.RestoreContainerAsync(c, cancellationToken))).ConfigureAwait(false);
         _sandboxes[restored.Id] = restored;
         return restored;
@@ -100,15 +100,16 @@ internal sealed class DockerHandler : IRuntimeHandler
         _tools.Engine.Dispose();
     }
 
-    private async Task<DockerSandbox> FindHolderAsync(PrepareSandboxRequest sandbox, CancellationToken cancellationToken)
+    private async Task<DockerSandbox> FindHolderAsync(StartSandboxRequest start, CancellationToken cancellationToken)
     {
+        var sandbox = start.Sandbox;
         var id = sandbox.SandboxId;
         var engineId = await _tools.Objects.FindHolderAsync(id, cancellationToken).ConfigureAwait(false)
             ?? throw RuntimeException.NotFound($"sandbox {id}: the Docker Engine has no holder for it");
         var found = await _tools.Objects.InspectAsync(engineId, cancellationToken).ConfigureAwait(false);
         var cgroup = new ContainerCgroup(_tools.Cgroups, CgroupPlace.OfHolder(sandbox.Cgroup, _tools.Driver).Of(engineId, sandbox.Cgroup, _tools.Driver));
         var holder = DockerInit.Restored(id, found, cgroup, null, started: true, _tools);
-        return new(sandbox, engineId, holder, _creator, _remover, _tools);
+        return new(start, engineId, holder, _creator, _remover, _tools);
     }
 
     private async Task RemoveAsync(string sandboxId, string containerId, DockerState? state, CancellationToken cancellationToken)

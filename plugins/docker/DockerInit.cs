@@ -117,6 +117,15 @@ internal sealed class DockerInit : IProcess
         await _exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>The Engine does not know it any more.</summary>
+    public void Vanished()
+    {
+        if (_process is null)
+        {
+            _exit.TrySetResult(EngineExit.Lost("the container was removed from the Docker Engine by somebody else", _tools.Clock));
+        }
+    }
+
     private async Task StartOnceAsync(CancellationToken cancellationToken)
     {
         if (_exit.Task.IsCompleted)

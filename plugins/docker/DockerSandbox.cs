@@ -4,11 +4,12 @@ using Berth.Abstractions;
 namespace Berth.Plugins.Docker;
 
 /// <summary>A pod: a holder, and the containers that join it.</summary>
-internal sealed class DockerSandbox(PrepareSandboxRequest request, string holderId, DockerInit holder, ContainerCreator creator, ContainerRemover remover, HandlerTools tools) : ISandbox
+internal sealed class DockerSandbox(StartSandboxRequest start, string holderId, DockerInit holder, ContainerCreator creator, ContainerRemover remover, HandlerTools tools) : ISandbox
 {
     private readonly ConcurrentDictionary<string, DockerContainer> _containers = new();
+    private readonly PrepareSandboxRequest _request = start.Sandbox;
 
-    public string Id => request.SandboxId;
+    public string Id => _request.SandboxId;
 
     public DockerInit Holder => holder;
 
@@ -17,7 +18,7 @@ internal sealed class DockerSandbox(PrepareSandboxRequest request, string holder
     public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) => Task.FromResult(new SandboxInfo
     {
         Pid = holder.Pid,
-        NamespacePaths = request.NeedsInit && holder.Pid > 0 ? new Dictionary<string, string> { ["pid"] = $"/proc/{holder.Pid}/ns/pid" } : [],
+        NamespacePaths = Namespaces(),
         Details = new Dictionary<string, string> { ["dockerContainer"] = holderId },
     });
 
@@ -34,7 +35,7 @@ internal sealed class DockerSandbox(PrepareSandboxRequest request, string holder
         };
         try
         {
-            return _containers[id] = await creator.CreateAsync(container, request.Pod, place, cancellationToken).ConfigureAwait(false);
+            return _containers[id] = await creator.CreateAsync(container, _request.Pod, place, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RuntimeException or OperationCanceledException)
         {
@@ -56,6 +57,22 @@ internal sealed class DockerSandbox(PrepareSandboxRequest request, string holder
 
     public async Task RestoreContainerAsync(RestoreContainer container, CancellationToken cancellationToken) =>
         _containers[container.Create.ContainerId] = await creator.RestoreAsync(container, cancellationToken).ConfigureAwait(false);
+
+    private Dictionary<string, string> Namespaces()
+    {
+        var paths = new Dictionary<string, string>();
+        if (start.Network is not null)
+        {
+            paths["network"] = tools.Folders.NetworkPin(Id);
+        }
+
+        if (_request.NeedsInit && holder.Pid > 0)
+        {
+            paths["pid"] = $"/proc/{holder.Pid}/ns/pid";
+        }
+
+        return paths;
+    }
 
     public void Forget(string containerId) => _containers.TryRemove(containerId, out _);
 }

@@ -57,6 +57,7 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
         Devices = true,
         Seccomp = true,
         AppArmor = Linux.Kernel.HasAppArmor,
+        Sysctls = true,
         SharedFolders = true,
         MountPropagation = true,
         Terminal = true,

@@ -42,9 +42,6 @@ internal sealed class Holder(HolderImage image, HandlerTools tools)
         }
     }
 
-    public string? FindPin(string sandboxId) =>
-        tools.Folders.NetworkPin(sandboxId) is var pin && NetworkNamespace.Exists(pin) ? pin : null;
-
     private async Task<string> CreateAsync(PrepareSandboxRequest request, CancellationToken cancellationToken)
     {
         var place = CgroupPlace.OfHolder(request.Cgroup, tools.Driver);
@@ -66,6 +63,8 @@ internal sealed class Holder(HolderImage image, HandlerTools tools)
                 CPUShares = LowShares,
                 OomScoreAdj = OomScore,
                 LogConfig = new() { Type = "none" },
+                // The Engine turns the dots into slashes again, so a name that has both cannot be said.
+                Sysctls = request.Sysctls.ToDictionary(static s => s.Key.Replace('/', '.'), static s => s.Value),
                 Init = false,
             },
         };
@@ -74,12 +73,14 @@ internal sealed class Holder(HolderImage image, HandlerTools tools)
 
     private string Pin(string sandboxId, int pid)
     {
-        var pin = tools.Folders.NetworkPin(sandboxId);
-        if (!NetworkNamespace.Exists(pin))
+        var (pin, current) = (tools.Folders.NetworkPin(sandboxId), $"/proc/{pid}/ns/net");
+        // A holder that ended and was started again has another one.
+        if (!NetworkNamespace.Exists(pin) || FileStatus.Find(pin)?.Inode != FileStatus.Find(current)?.Inode)
         {
+            Unpin(sandboxId);
             Directory.CreateDirectory(tools.Folders.Pins);
             File.WriteAllBytes(pin, []);
-            Mounts.Bind($"/proc/{pid}/ns/net", pin);
+            Mounts.Bind(current, pin);
         }
 
         return pin;

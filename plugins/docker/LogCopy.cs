@@ -97,11 +97,8 @@ internal sealed class LogCopy(string containerId, string source, string target, 
         }
     }
 
-    public void Dispose()
-    {
-        Close();
-        _gate.Dispose();
-    }
+    // The gate stays usable: a late call to open the log again then finds nothing to do.
+    public void Dispose() => Close();
 
     private async Task CopyAsync(CancellationToken cancellationToken)
     {
