@@ -35,6 +35,9 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool HoldsConnections => false;
 
+    /// <summary>The runtime cannot share a UTS namespace: each container has one, with the pod's host name.</summary>
+    public virtual bool HasUtsNamespaces => false;
+
     /// <summary>Makes the plugin.</summary>
     public abstract IRuntimePlugin NewPlugin();
 

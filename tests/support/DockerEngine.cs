@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using Berth.Linux;
 
 namespace Berth.Tests.Support;
@@ -66,6 +68,18 @@ public sealed class DockerEngine : IAsyncDisposable
         File.Delete($"{_run}/pid");
     }
 
+    /// <summary>The names of all containers.</summary>
+    public async Task<IReadOnlyList<string>> NamesAsync() =>
+        [.. (await GetAsync("containers/json?all=1")).AsArray().Select(static c => c!["Names"]![0]!.GetValue<string>().TrimStart('/'))];
+
+    /// <summary>The state of each container by its name in the pod.</summary>
+    public async Task<IReadOnlyList<(string Name, string State)>> StatesAsync() =>
+        [.. (await GetAsync("containers/json?all=1")).AsArray().Select(static c => (c!["Labels"]!["io.kubernetes.container.name"]!.GetValue<string>(), c["State"]!.GetValue<string>()))];
+
+    /// <summary>The first tag of each image.</summary>
+    public async Task<IReadOnlyList<string>> ImagesAsync() =>
+        [.. (await GetAsync("images/json")).AsArray().Select(static i => i!["RepoTags"]![0]!.GetValue<string>())];
+
     public async ValueTask DisposeAsync()
     {
         await _daemon!.DisposeAsync();
@@ -78,15 +92,7 @@ public sealed class DockerEngine : IAsyncDisposable
 
     private async Task<bool> AnswersAsync()
     {
-        using var http = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, token) =>
-            {
-                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
-                await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint($"{_run}/s"), token);
-                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
-            },
-        });
+        using var http = Client();
         try
         {
             return (await http.GetAsync(new Uri("http://engine/_ping"))).IsSuccessStatusCode;
@@ -96,6 +102,22 @@ public sealed class DockerEngine : IAsyncDisposable
             return false;
         }
     }
+
+    private async Task<JsonNode> GetAsync(string path)
+    {
+        using var http = Client();
+        return JsonNode.Parse(await http.GetStringAsync(new Uri($"http://engine/v1.41/{path}")))!;
+    }
+
+    private HttpClient Client() => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, token) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, 0);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint($"{_run}/s"), token);
+            return new NetworkStream(socket, ownsSocket: true);
+        },
+    });
 
     // Unpacked by the scripts, or installed.
     private static string? Find(string package, string program) =>
