@@ -28,13 +28,20 @@ internal sealed class ContainerRemover(HandlerTools tools)
             known.Vanished();
         }
 
-        foreach (var cgroup in cgroups.Select(path => new ContainerCgroup(tools.Cgroups, path)))
+        try
         {
-            await cgroup.KillAsync().ConfigureAwait(false);
-            await cgroup.RemoveAsync().ConfigureAwait(false);
-        }
+            foreach (var cgroup in cgroups.Select(path => new ContainerCgroup(tools.Cgroups, path)))
+            {
+                await cgroup.KillAsync().ConfigureAwait(false);
+                await cgroup.RemoveAsync().ConfigureAwait(false);
+            }
 
-        File.Delete(PositionOf(containerId));
+            File.Delete(PositionOf(containerId));
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or UnauthorizedAccessException)
+        {
+            throw new RuntimeException(RuntimeErrorCode.Internal, $"container {containerId} is gone from the Docker Engine, but something is left: {e.Message}", e);
+        }
     }
 
     /// <summary>One of the Engine's.</summary>

@@ -184,7 +184,7 @@ internal sealed class DockerInit : IProcess
                 ? exit with { OutOfMemory = exit.OutOfMemory || outOfMemory }
                 : EngineExit.Lost(lost, _tools.Clock) with { FinishedAt = exit.FinishedAt });
         }
-        catch (OperationCanceledException)
+        catch (Exception) when (_tools.Stopping.IsCancellationRequested)
         {
             // The handler goes; the next one follows on.
         }

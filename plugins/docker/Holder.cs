@@ -28,17 +28,31 @@ internal sealed class Holder(HolderImage image, HandlerTools tools)
         var state = (await tools.Objects.InspectAsync(engineId, cancellationToken).ConfigureAwait(false)).State!;
         using var process = RunningProcess.TryHold(state.Pid, engineId)
             ?? throw new RuntimeException(RuntimeErrorCode.Internal, $"the holder of pod {id} ended at once with status {state.ExitCode}: {state.Error}");
-        return Pin(id, process.Pid);
+        try
+        {
+            return Pin(id, process.Pid);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RuntimeException(RuntimeErrorCode.Internal, $"the network namespace of pod {id} cannot be pinned: {e.Message}", e);
+        }
     }
 
     /// <summary>Lets the namespace go.</summary>
     public void Unpin(string sandboxId)
     {
         var pin = tools.Folders.NetworkPin(sandboxId);
-        Mounts.Unmount(pin);
-        if (File.Exists(pin))
+        try
         {
-            File.Delete(pin);
+            Mounts.Unmount(pin);
+            if (File.Exists(pin))
+            {
+                File.Delete(pin);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RuntimeException(RuntimeErrorCode.Internal, $"the pin of pod {sandboxId}'s network namespace cannot be removed: {e.Message}", e);
         }
     }
 

@@ -33,6 +33,10 @@ internal sealed class HolderImage(DockerOptions options, HandlerFolders folders,
             File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch);
             return await images.LoadAsync(id, [layer], $"berth.local/holder:{id}", (Kernel.Architecture, "linux"), cancellationToken).ConfigureAwait(false);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RuntimeException(RuntimeErrorCode.Internal, $"the image of what holds pods cannot be made in {layer}: {e.Message}", e);
+        }
         finally
         {
             FileTree.Delete(layer);

@@ -106,7 +106,9 @@ internal sealed class LayerTar
             case FileKind.Fifo:
                 Put(entry with { Kind = '6' });
                 break;
-            // No archive can hold a socket, so none came out of one.
+            default:
+                // No archive can hold a socket, so none came out of one.
+                break;
         }
     }
 
