@@ -9,6 +9,7 @@ namespace Berth.Plugins.Docker;
 /// </summary>
 internal sealed class DockerInit : IProcess
 {
+    private const int SigKill = 9, KilledCode = 137;
     private readonly string _id;
     private readonly string _engineId;
     private readonly ContainerCgroup _cgroup;
@@ -60,7 +61,12 @@ internal sealed class DockerInit : IProcess
     public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
-        if (!_exit.Task.IsCompleted && scope == SignalScope.Process)
+        if (!_started && signal == SigKill)
+        {
+            // The Engine makes no process before the start; elsewhere there is one, and this would end it.
+            _exit.TrySetResult(new() { Code = KilledCode, FinishedAt = _tools.Clock.GetUtcNow() });
+        }
+        else if (!_exit.Task.IsCompleted && scope == SignalScope.Process)
         {
             _process?.Signal(signal);
         }
@@ -111,7 +117,7 @@ internal sealed class DockerInit : IProcess
     {
         if (_process is null && !_started)
         {
-            _exit.TrySetResult(new() { Code = 137, FinishedAt = _tools.Clock.GetUtcNow() });
+            _exit.TrySetResult(new() { Code = KilledCode, FinishedAt = _tools.Clock.GetUtcNow() });
         }
 
         await _exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);

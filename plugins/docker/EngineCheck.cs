@@ -8,8 +8,15 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
+    // CAP_CHOWN to CAP_AUDIT_READ: a privileged container gets them whatever config.json says, and its start fails where one is
+    // missing from the bounding set (ours stands for the Engine's here).
+    private static readonly Linux.CapabilitySet PrivilegedCapabilities = new((1UL << 38) - 1);
+
     /// <summary>The Engine's folder, where its containers' logs are; null until it was asked.</summary>
     public string? Root { get; private set; }
+
+    /// <summary>The machine's memory as the Engine sees it; 0 until it was asked.</summary>
+    public ulong MachineMemory { get; private set; }
 
     public async Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
     {
@@ -19,6 +26,7 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
             var info = await engine.CallAsync("info", static (c, token) => c.System.GetSystemInfoAsync(token), cancellationToken, Limit).ConfigureAwait(false);
             var fault = Fault(version, info);
             Root = fault is null ? info.DockerRootDir : Root;
+            MachineMemory = (ulong)Math.Max(info.MemTotal, 0);
             return new()
             {
                 Ready = fault is null,
@@ -53,7 +61,7 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
         Stats = StatsSource.Handler,
         HostNamespaces = true,
         SharedPidNamespace = true,
-        Privileged = true,
+        Privileged = Linux.CapabilitySet.OwnBoundingSet().Contains(PrivilegedCapabilities),
         Devices = true,
         Seccomp = true,
         AppArmor = Linux.Kernel.HasAppArmor,

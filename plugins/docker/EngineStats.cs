@@ -6,9 +6,6 @@ namespace Berth.Plugins.Docker;
 /// <summary>Usage as the Engine reads it from the cgroup, once and without a second sample.</summary>
 internal static class EngineStats
 {
-    // What v1 gives as limit where there is none is the largest count of pages.
-    private const ulong NoLimit = 1UL << 62;
-
     public static async Task<ResourceUsage> ReadAsync(string id, string engineId, HandlerTools tools, CancellationToken cancellationToken)
     {
         var answer = new Answer();
@@ -17,11 +14,14 @@ internal static class EngineStats
             (c, token) => c.Containers.GetContainerStatsAsync(engineId, new() { Stream = false, OneShot = true }, answer, token),
             cancellationToken).ConfigureAwait(false);
         return answer.Value is { } stats
-            ? Translate(stats, tools.Clock.GetUtcNow())
+            ? Translate(stats, tools.Check.MachineMemory, tools.Clock.GetUtcNow())
             : throw RuntimeException.Unavailable($"the Docker Engine gave no stats of container {id}");
     }
 
-    public static ResourceUsage Translate(ContainerStatsResponse stats, DateTimeOffset now)
+    /// <param name="stats">The Engine's answer.</param>
+    /// <param name="machineMemory">What the Engine gives as limit where there is none.</param>
+    /// <param name="now">The time.</param>
+    public static ResourceUsage Translate(ContainerStatsResponse stats, ulong machineMemory, DateTimeOffset now)
     {
         var memory = stats.MemoryStats;
         // v1 has the total_ names for a cgroup with those beneath, v2 only the plain ones.
@@ -34,7 +34,7 @@ internal static class EngineStats
             MemoryUsageBytes = memory?.Usage,
             MemoryWorkingSetBytes = working,
             MemoryRssBytes = Figure("total_rss", "anon"),
-            MemoryAvailableBytes = memory?.Limit is > 0 and < NoLimit and var limit && working is { } w ? limit > w ? limit - w : 0 : null,
+            MemoryAvailableBytes = memory?.Limit is > 0 and var limit && limit < machineMemory && working is { } w ? limit > w ? limit - w : 0 : null,
             PageFaults = Figure("total_pgfault", "pgfault"),
             MajorPageFaults = Figure("total_pgmajfault", "pgmajfault"),
             ProcessCount = stats.PidsStats?.Current,

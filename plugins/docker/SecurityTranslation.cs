@@ -16,9 +16,14 @@ internal static class SecurityTranslation
             throw Translation.Unsaid("process.capabilities.ambient or inheritable");
         }
 
-        // Dropped first and added then, so what is bounding is exactly the list.
-        host.CapDrop = ["ALL"];
-        host.CapAdd = [.. capabilities.Bounding];
+        // Dropped first and added then, so what is bounding is exactly the list. A privileged container has all that the Engine knows;
+        // 20.10 refuses the names of later ones (CAP_PERFMON, CAP_BPF, CAP_CHECKPOINT_RESTORE).
+        if (!host.Privileged)
+        {
+            host.CapDrop = ["ALL"];
+            host.CapAdd = [.. capabilities.Bounding];
+        }
+
         host.SecurityOpt = [Seccomp(spec.Linux.Seccomp)];
         if (process.NoNewPrivileges)
         {
