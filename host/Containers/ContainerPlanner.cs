@@ -29,6 +29,7 @@ public sealed class ContainerPlanner(
             $"container {spec.Name}: image {spec.Image} is not on this node: pull it first");
         DenyImage(sandbox, spec, image);
         var check = handlers.Current.Get(sandbox.Handler).Health.Check;
+        FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var container = new Container
         {

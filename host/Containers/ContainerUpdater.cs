@@ -2,12 +2,14 @@ using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Common;
 using Berth.Containers.Spec;
+using Berth.Plugins;
 using Berth.Sandboxes;
 
 namespace Berth.Containers;
 
 /// <summary>UpdateContainerResources: what the request leaves out stays as it is.</summary>
-public sealed class ContainerUpdater(ContainerRegistry registry, SandboxObjects objects, HostFacts host, KeyedLock locks)
+public sealed class ContainerUpdater(
+    ContainerRegistry registry, SandboxRegistry sandboxes, SandboxObjects objects, HandlerTable handlers, HostFacts host, KeyedLock locks)
 {
     public async Task UpdateAsync(string id, ContainerResources resources, CancellationToken cancellationToken)
     {
@@ -19,11 +21,21 @@ public sealed class ContainerUpdater(ContainerRegistry registry, SandboxObjects 
             throw RuntimeException.FailedPrecondition($"container {container.Id} is {container.Phase}: its resources cannot be updated");
         }
 
+        DemandUpdates(container);
         var merged = Merge(container.Resources, resources);
         var live = objects.Require(container.SandboxId).FindContainer(container.Id)
             ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
         await live.UpdateAsync(JsonSerializer.SerializeToElement(ResourcePlan.Create(merged, host), OciJson.Default.OciResources), CancellationToken.None);
         registry.Update(container.Id, c => c with { Resources = merged });
+    }
+
+    private void DemandUpdates(Container container)
+    {
+        if (sandboxes.Get(container.SandboxId)?.Handler is { } name && handlers.Current.Get(name) is { Health.Features.LimitUpdates: false })
+        {
+            throw RuntimeException.FailedPrecondition(
+                $"container {container.Id}: handler {name} cannot change the limits of a running container; create it again with the limits that it needs");
+        }
     }
 
     private static ContainerResources Merge(ContainerResources old, ContainerResources change) => old with

@@ -81,6 +81,8 @@ public sealed class SandboxPlanner(
             (hostNamespace, features.HostNamespaces, "host namespaces"),
             (modes.Pid == NamespaceMode.Pod, features.SharedPidNamespace, "a shared PID namespace"),
             (spec.Privileged, features.Privileged, "privileged pods"),
+            (spec.Sysctls.Count > 0, features.Sysctls, "sysctls"),
+            (spec.Seccomp is { Type: SecurityProfileType.Localhost }, features.Seccomp, "a seccomp profile of its own"),
             (modes.User is { Mode: not NamespaceMode.Node }, features.UserNamespaces, "user namespaces"),
         ];
         foreach (var (_, _, what) in needs.Where(static n => n.Asked && !n.Has))

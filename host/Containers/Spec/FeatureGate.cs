@@ -2,39 +2,60 @@ using Berth.Abstractions;
 
 namespace Berth.Containers.Spec;
 
-/// <summary>Refuses what the handler cannot do: rather no container than one that silently lacks what was asked for.</summary>
+/// <summary>
+/// Refuses what the handler cannot do, before anything of the container exists: rather no container than one that silently lacks
+/// what was asked for. What the whole pod asks for is refused with the pod, see <see cref="Sandboxes.SandboxPlanner"/>.
+/// </summary>
 internal static class FeatureGate
 {
     // Device plugins have used annotations before the field existed.
     private const string LegacyCdiPrefix = "cdi.k8s.io/";
 
-    internal static void Check(SpecInput input)
+    /// <param name="container">As it is asked for.</param>
+    /// <param name="sandboxPrivileged">Whether its sandbox may have privileged containers.</param>
+    /// <param name="handler">The handler's name.</param>
+    /// <param name="features">What the handler can do.</param>
+    internal static void Check(ContainerSpec container, bool sandboxPrivileged, string handler, HandlerFeatures features)
     {
-        var (container, security, features) = (input.Container, input.Container.Security, input.Features);
-        if (security.Privileged && !input.SandboxPrivileged)
+        if (container.Security.Privileged && !sandboxPrivileged)
         {
             throw RuntimeException.InvalidArgument(
                 $"container {container.Name} is privileged, but its sandbox was not created for privileged containers; set privileged in both");
         }
 
-        Require(features.Privileged, security.Privileged, "a privileged container");
-        Require(features.Devices, container.Devices.Count > 0, "a device of the host in a container");
-        Require(features.HostNamespaces, security.Namespaces.Pid == NamespaceMode.Node, "the host's PID namespace");
-        Require(features.SharedPidNamespace, security.Namespaces.Pid == NamespaceMode.Target, "the PID namespace of another container");
-        Require(features.UserNamespaces, security.Namespaces.User is { Mode: NamespaceMode.Pod }, "a user namespace");
-        Require(features.Seccomp, security.Seccomp is { Type: SecurityProfileType.Localhost }, "a seccomp profile of one's own");
         if (container.CdiDevices.Count > 0 || container.Annotations.Keys.Any(static k => k.StartsWith(LegacyCdiPrefix, StringComparison.Ordinal)))
         {
             throw new RuntimeException(
                 RuntimeErrorCode.NotSupported, $"container {container.Name} asks for CDI devices, which are not supported; use devices of the host");
         }
-    }
 
-    private static void Require(bool has, bool asked, string ability)
-    {
-        if (asked && !has)
+        foreach (var (_, _, what) in Needs(container, features).Where(static n => n.Asked && !n.Has))
         {
-            throw RuntimeException.NotSupported(ability);
+            throw RuntimeException.InvalidArgument(
+                $"container {container.Name} asks for {what}, which handler {handler} does not have; leave it out, or choose another RuntimeClass for the pod");
         }
     }
+
+    private static (bool Asked, bool Has, string What)[] Needs(ContainerSpec container, HandlerFeatures features)
+    {
+        var security = container.Security;
+        return
+        [
+            (security.Privileged, features.Privileged, "privileges (privileged)"),
+            (container.Devices.Count > 0, features.Devices, "devices of the host"),
+            (security.Namespaces.Pid == NamespaceMode.Node, features.HostNamespaces, "the host's PID namespace"),
+            (security.Namespaces.Pid == NamespaceMode.Target, features.SharedPidNamespace && features.HostProcesses, "the PID namespace of another container"),
+            (security.Namespaces.User is { Mode: NamespaceMode.Pod }, features.UserNamespaces, "a user namespace"),
+            (security.Seccomp is { Type: SecurityProfileType.Localhost }, features.Seccomp, "a seccomp profile of its own"),
+            (security.Apparmor is { Type: SecurityProfileType.Localhost }, features.AppArmor, "an AppArmor profile"),
+            (container.Terminal, features.Terminal, "a terminal (tty)"),
+            (container.Stdin, features.Stdin, "an open standard input (stdin)"),
+            // Kubelets name every size of page that the node has, with 0 for those that the pod does not use.
+            (container.Resources.HugepageLimits.Any(static l => l.LimitBytes > 0), features.HugePages, "huge pages"),
+            (container.Mounts.Any(static m => m.Propagation != MountPropagation.Private), features.MountPropagation, "mount propagation"),
+            (container.Mounts.Any(IsWritableFolder), features.SharedFolders, "a writable folder of the host"),
+        ];
+    }
+
+    private static bool IsWritableFolder(MountSpec mount) => !mount.ReadOnly && mount.HostPath.Length > 0 && Directory.Exists(mount.HostPath);
 }

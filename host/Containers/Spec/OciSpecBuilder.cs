@@ -12,7 +12,6 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
     /// <exception cref="RuntimeException">The request contradicts itself, or this host or handler cannot do what it asks.</exception>
     public SpecResult Build(SpecInput input)
     {
-        FeatureGate.Check(input);
         SecurityModules.RefuseSelinux(input.Container.Security, host);
         var security = input.Container.Security;
         var capabilities = CapabilityPlan.Create(security, host.BoundingSet);
@@ -54,7 +53,7 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
             Capabilities = capabilities.ToOci(),
             NoNewPrivileges = container.Security.NoNewPrivileges,
             OomScoreAdj = OomScore.Clamp(container.Resources.OomScoreAdj, host.OomScoreFloor),
-            ApparmorProfile = SecurityModules.AppArmorProfile(container.Security, host),
+            ApparmorProfile = input.Features.AppArmor ? SecurityModules.AppArmorProfile(container.Security, host) : null,
         };
     }
 
@@ -78,7 +77,7 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
         };
     }
 
-    // A handler without seccomp confines in its own way; RuntimeDefault leaves that to it.
+    // A handler without seccomp or AppArmor confines in its own way; RuntimeDefault leaves that to it.
     private OciSeccomp? FindSeccomp(SpecInput input, CapabilityPlan capabilities) =>
         input.Container.Security.Privileged || !input.Features.Seccomp ? null : seccomp.Find(input.Container.Security.Seccomp, capabilities.Granted);
 

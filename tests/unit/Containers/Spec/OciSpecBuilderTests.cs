@@ -78,29 +78,6 @@ public sealed class OciSpecBuilderTests : IDisposable
             () => TestRootfs.Build(_rootfs.Input() with { Annotations = new Dictionary<string, string> { [key] = "x" } }), RuntimeErrorCode.InvalidArgument);
 
     [Fact]
-    public void Build_PrivilegedInAPlainSandbox_IsRefused() =>
-        TestRootfs.Refused(
-            () => TestRootfs.Build(_rootfs.Input(TestRootfs.Container(new() { Privileged = true })) with { SandboxPrivileged = false }),
-            RuntimeErrorCode.InvalidArgument);
-
-    [Fact]
-    public void Build_WhatTheHandlerLacks_IsRefused()
-    {
-        SecurityContext[] asked =
-        [
-            new() { Privileged = true },
-            new() { Seccomp = new(SecurityProfileType.Localhost, "/x") },
-            new() { Namespaces = new() { Pid = NamespaceMode.Node } },
-            new() { Namespaces = new() { User = new(NamespaceMode.Pod, [], []) } },
-        ];
-
-        Assert.All(asked, security => TestRootfs.Refused(
-            () => TestRootfs.Build(_rootfs.Input(TestRootfs.Container(security)) with { Features = new() }), RuntimeErrorCode.NotSupported));
-        TestRootfs.Refused(
-            () => TestRootfs.Build(_rootfs.Input(TestRootfs.Container() with { CdiDevices = ["vendor.com/gpu=0"] })), RuntimeErrorCode.NotSupported);
-    }
-
-    [Fact]
     public void Build_SecurityModules_AreAppliedOrRefused()
     {
         Build(new() { Apparmor = new(SecurityProfileType.RuntimeDefault, ""), Selinux = new("", "", "", "") });
