@@ -6,25 +6,35 @@
 : "${repo:?common.sh comes first}"
 readonly tools="$repo/artifacts/tools"
 
-# What provides it, and the package. A path is looked for as it is, a name on the PATH.
-readonly needed=(
-  runc=runc
-  crun=crun
-  conmon=conmon
-  catatonit=catatonit
-  systemd-nspawn=systemd-container
-  iptables=iptables
-  ip=iproute2
-  /usr/lib/cni/bridge=containernetworking-plugins
-  /usr/share/containers/seccomp.json=golang-github-containers-common
-  clang=clang
-  /usr/include/zlib.h=zlib1g-dev
-)
-
-# Where the distribution or the processor has them; Berth runs without.
-readonly welcome=(
-  runsc=runsc
-)
+# What the machine must have, and for which handlers. A line counts if one of its handlers is wanted and is in this tree.
+#   install  onto the machine, if what shows it is missing: a path is looked for as it is, a name on the PATH
+#   welcome  the same, where the distribution and the processor have it: Berth runs without
+#   unpack   into artifacts/tools only: the package would start a service, or change the host's boot loader
+package_table() {
+  cat <<'END'
+*                                      install  conmon                            conmon
+*                                      install  catatonit                         catatonit
+*                                      install  iptables                          iptables
+*                                      install  ip                                iproute2
+*                                      install  /usr/lib/cni/bridge               containernetworking-plugins
+*                                      install  /usr/share/containers/seccomp.json golang-github-containers-common
+runc,docker,shim-v2                    install  runc                              runc
+crun                                   install  crun                              crun
+runsc                                  welcome  runsc                             runsc
+clear-containers,runv                  install  qemu-system-x86_64                qemu-system-x86
+clear-containers,runv                  install  mkfs.erofs                        erofs-utils
+clear-containers,runv                  install  clang                             clang
+clear-containers,runv                  install  /usr/include/zlib.h               zlib1g-dev
+clear-containers                       welcome  /usr/libexec/virtiofsd            virtiofsd
+clear-containers,runv                  unpack   -                                 linux-image-cloud-amd64
+clear-containers,runv                  unpack   -                                 busybox-static
+clear-containers,runv                  unpack   -                                 crun
+clear-containers,runv                  unpack   -                                 kmod
+rkt                                    install  systemd-nspawn                    systemd-container
+docker                                 unpack   -                                 docker.io
+docker,shim-v2                         unpack   -                                 containerd
+END
+}
 
 present() {
   case "$1" in
@@ -33,41 +43,61 @@ present() {
   esac
 }
 
+# Whether a handler is one of this tree's.
+has_handler() { grep -qs "\"$1\"" "$repo/plugins.json" "$repo"/plugins/*/plugin.json; }
+
+# is_wanted HANDLERS WANTED: both comma-separated; nothing wanted is everything.
+is_wanted() {
+  local handler
+  [ "$1" = '*' ] && return
+  for handler in ${1//,/ }; do
+    has_handler "$handler" || continue
+    case ",$2," in
+      ,, | *",$handler,"*) return ;;
+    esac
+  done
+  return 1
+}
+
+# Brings what is missing for the handlers named (a,b; none is all), and says before it does what and how big.
 install_packages() {
-  local entry missing=()
-  for entry in "${needed[@]}"; do
-    present "${entry%%=*}" || missing+=("${entry#*=}")
-  done
+  local handlers how shown package missing=() optional=() unpacked=()
+  while read -r handlers how shown package; do
+    is_wanted "$handlers" "${1:-}" || continue
+    case "$how" in
+      install) present "$shown" || missing+=("$package") ;;
+      welcome) present "$shown" || optional+=("$package") ;;
+      unpack) [ -e "$tools/$package/.complete" ] || unpacked+=("$package") ;;
+    esac
+  done < <(package_table)
 
-  local optional=()
-  for entry in "${welcome[@]}"; do
-    present "${entry%%=*}" || optional+=("${entry#*=}")
-  done
-
-  if [ "${#missing[@]}" -eq 0 ] && [ "${#optional[@]}" -eq 0 ]; then
+  if [ "${#missing[@]}" -eq 0 ] && [ "${#optional[@]}" -eq 0 ] && [ "${#unpacked[@]}" -eq 0 ]; then
     return
   fi
 
-  command -v apt-get >/dev/null || { [ "${#missing[@]}" -eq 0 ] && return; fail "install these with this system's package manager: ${missing[*]}"; }
-  refresh_lists "${missing[@]}"
+  command -v apt-get >/dev/null || {
+    [ "${#missing[@]}" -eq 0 ] && [ "${#unpacked[@]}" -eq 0 ] && return
+    fail "install these with this system's package manager: ${missing[*]} ${unpacked[*]}"
+  }
+  refresh_lists "${missing[@]}" "${unpacked[@]}"
   # Without any list nobody can say whether the distribution has what is welcome.
   compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || quietly apt-get update -q
-  for entry in "${optional[@]}"; do
-    available "$entry" && missing+=("$entry")
+  for package in "${optional[@]}"; do
+    available "$package" && missing+=("$package")
   done
 
-  [ "${#missing[@]}" -eq 0 ] && return
-  step "installing ${missing[*]}"
-  quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends "${missing[@]}"
+  if [ "${#missing[@]}" -gt 0 ]; then
+    step "installing ${missing[*]} ($(download_size "${missing[@]}"))"
+    quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends "${missing[@]}"
+  fi
+
+  unpack_tool "${unpacked[@]}"
 }
 
-# The package with the shim of runc also has a service, so where the machine has no such shim the program alone is taken and put
-# beside the plugin that runs it.
-provide_shim() {
-  present containerd-shim-runc-v2 && return
-  unpack_tool containerd
-  mkdir -p "$repo/artifacts/plugins/shim-v2"
-  cp -u "$tools/containerd/usr/bin/containerd-shim-runc-v2" "$repo/artifacts/plugins/shim-v2/"
+# What apt-get would fetch, dependencies included.
+download_size() {
+  apt-get install --print-uris -qq -y --no-remove --no-install-recommends "$@" 2>/dev/null |
+    awk '{ bytes += $3; count++ } END { printf "%d packages, %.1f MiB to download", count, bytes / 1048576 }'
 }
 
 available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
@@ -84,21 +114,35 @@ refresh_lists() {
   done
 }
 
-# Unpacks packages without installing them, for programs that would otherwise come with a running service.
+# The newest kernel's package is named by one that is empty.
+real_package() {
+  case "$1" in
+    linux-image-cloud-*) apt-cache depends --important "$1" | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }' ;;
+    *) printf '%s\n' "$1" ;;
+  esac
+}
+
+# Unpacks packages without installing them, each in a folder of its own name.
 unpack_tool() {
-  local package
+  local package real
   for package in "$@"; do
     [ -e "$tools/$package/.complete" ] && continue
     command -v apt-get >/dev/null || fail "$package: only apt-get can fetch it"
     refresh_lists "$package"
-    step "unpacking $package into artifacts/tools"
+    real="$(real_package "$package")"
+    step "unpacking $real into artifacts/tools ($(unpacked_size "$real"))"
     rm -rf "${tools:?}/$package" "$tools/.download"
     mkdir -p "$tools/$package" "$tools/.download"
-    (cd "$tools/.download" && quietly apt-get download -q -o APT::Sandbox::User=root "$package")
-    quietly dpkg-deb -x "$tools/.download/$package"_*.deb "$tools/$package"
+    (cd "$tools/.download" && quietly apt-get download -q -o APT::Sandbox::User=root "$real")
+    quietly dpkg-deb -x "$tools/.download/$real"_*.deb "$tools/$package"
     rm -rf "$tools/.download"
     touch "$tools/$package/.complete"
   done
+}
+
+unpacked_size() {
+  apt-cache show --no-all-versions "$1" |
+    awk '$1 == "Size:" { size = $2 } $1 == "Installed-Size:" { disk = $2 } END { printf "%.1f MiB to download, %.1f MiB on the disk", size / 1048576, disk / 1024 }'
 }
 
 # The sample image is one static program. Debian's packages busybox and busybox-static exclude each other, so a machine

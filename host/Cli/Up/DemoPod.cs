@@ -12,13 +12,16 @@ namespace Berth.Cli.Up;
 /// <param name="Ip">The pod's address.</param>
 /// <param name="Kernel">The kernel's release as the container sees it.</param>
 /// <param name="Time">From the first call to the first answer of the pod's server.</param>
-internal sealed record DemoRow(string Pod, string Handler, string Why, string Ip = "-", string Kernel = "-", TimeSpan? Time = null);
+/// <param name="HelperBytes">What the pod's helpers take in memory, see <see cref="HelperMemory"/>.</param>
+internal sealed record DemoRow(string Pod, string Handler, string Why, string Ip = "-", string Kernel = "-", TimeSpan? Time = null, long? HelperBytes = null);
 
 /// <summary>Runs one pod as a kubelet would: a server that tells which kernel it sees.</summary>
 internal sealed class DemoPod(UpGateway gateway, UpFolders folders, TimeProvider time)
 {
     private const int Port = 8080;
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(15);
+
+    // A virtual machine without hardware support on a busy machine takes its time.
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Runs it on a handler; a failure is a row too.</summary>
@@ -34,10 +37,11 @@ internal sealed class DemoPod(UpGateway gateway, UpFolders folders, TimeProvider
         {
             var start = time.GetTimestamp();
             var id = await StartAsync(name, handler, cancellationToken);
-            var status = await gateway.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = id }, cancellationToken: cancellationToken);
+            var status = await gateway.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = id, Verbose = true }, cancellationToken: cancellationToken);
             var kernel = await AskAsync(status.Status.Network.Ip, cancellationToken);
             var elapsed = time.GetElapsedTime(start);
-            return new(name, handler.Name, await WhyAsync(id, cancellationToken), status.Status.Network.Ip, kernel, elapsed);
+            var memory = HelperMemory.Read(status.Info["info"]);
+            return new(name, handler.Name, await WhyAsync(id, cancellationToken), status.Status.Network.Ip, kernel, elapsed, memory);
         }
         catch (RpcException e) when (e.StatusCode != StatusCode.Cancelled)
         {

@@ -57,6 +57,10 @@ public static class UpCommand
 
     private static void Show(ParseResult result, IReadOnlyList<DemoRow> rows) => CliOutput.Table(
         result,
-        ["POD", "HANDLER", "WHY", "IP", "KERNEL INSIDE", "SECONDS"],
-        rows.Select(static r => new[] { r.Pod, r.Handler, r.Why, r.Ip, r.Kernel, r.Time?.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture) ?? "-" }));
+        ["POD", "HANDLER", "WHY", "IP", "KERNEL INSIDE", "SECONDS", "HELPERS MIB"],
+        rows.Select(static r => new[]
+        {
+            r.Pod, r.Handler, r.Why, r.Ip, r.Kernel, r.Time?.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture) ?? "-",
+            (r.HelperBytes / (1024.0 * 1024))?.ToString("0.0", CultureInfo.InvariantCulture) ?? "-",
+        }));
 }
