@@ -19,12 +19,12 @@ package_table() {
 *                                      install  /usr/lib/cni/bridge               containernetworking-plugins
 *                                      install  /usr/share/containers/seccomp.json golang-github-containers-common
 runc,docker,shim-v2                    install  runc                              runc
-crun                                   install  crun                              crun
+crun,rkt                               install  crun                              crun
 runsc                                  welcome  runsc                             runsc
 clear-containers,runv                  install  qemu-system-x86_64                qemu-system-x86
 clear-containers,runv                  install  mkfs.erofs                        erofs-utils
-clear-containers,runv                  install  clang                             clang
-clear-containers,runv                  install  /usr/include/zlib.h               zlib1g-dev
+*                                      install  clang                             clang
+*                                      install  /usr/include/zlib.h               zlib1g-dev
 clear-containers                       welcome  /usr/libexec/virtiofsd            virtiofsd
 clear-containers,runv                  unpack   -                                 linux-image-cloud-amd64
 clear-containers,runv                  unpack   -                                 busybox-static
@@ -32,7 +32,7 @@ clear-containers,runv                  unpack   -                               
 clear-containers,runv                  unpack   -                                 kmod
 rkt                                    install  systemd-nspawn                    systemd-container
 docker                                 unpack   -                                 docker.io
-docker,shim-v2                         unpack   -                                 containerd
+docker                                 unpack   -                                 containerd
 END
 }
 
@@ -143,6 +143,15 @@ unpack_tool() {
 unpacked_size() {
   apt-cache show --no-all-versions "$1" |
     awk '$1 == "Size:" { size = $2 } $1 == "Installed-Size:" { disk = $2 } END { printf "%.1f MiB to download, %.1f MiB on the disk", size / 1048576, disk / 1024 }'
+}
+
+# The package with the shim of runc also has a service, so where the machine has no such shim the program alone is taken and put
+# beside the plugin that runs it.
+provide_shim() {
+  present containerd-shim-runc-v2 && return
+  unpack_tool containerd
+  mkdir -p "$repo/artifacts/plugins/shim-v2"
+  cp -u "$tools/containerd/usr/bin/containerd-shim-runc-v2" "$repo/artifacts/plugins/shim-v2/"
 }
 
 # The sample image is one static program. Debian's packages busybox and busybox-static exclude each other, so a machine
