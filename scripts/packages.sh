@@ -100,7 +100,21 @@ download_size() {
     awk '{ bytes += $3; count++ } END { printf "%d packages, %.1f MiB to download", count, bytes / 1048576 }'
 }
 
-available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# For parts of the tests that need more than Berth does; entries as above.
+install_also() {
+  local entry missing=()
+  for entry in "$@"; do
+    present "${entry%%=*}" || missing+=("${entry#*=}")
+  done
+
+  [ "${#missing[@]}" -eq 0 ] && return
+  refresh_lists "${missing[@]}"
+  step "installing ${missing[*]}"
+  quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-remove --no-install-recommends "${missing[@]}"
+}
+
+# No pipe into grep -q: it would end apt-cache with SIGPIPE now and then, which pipefail takes for a no.
+available() { [[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[!\(]* ]]; }
 
 # A machine that has never asked its package servers knows no package at all.
 refresh_lists() {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Linux;
+using Berth.Tests.Support;
 
 namespace Berth.Tests.Contract;
 
@@ -20,7 +21,7 @@ internal sealed class ContractHost : IAsyncDisposable
     {
         (_under, _serialised) = (under, serialised);
         Folder = Directory.CreateDirectory($"/run/bc-{Random.Shared.Next():x8}").FullName;
-        CgroupRoot = $"/berth-contract-{Path.GetFileName(Folder)}";
+        CgroupRoot = TestCgroups.Root($"berth-contract-{Path.GetFileName(Folder)}");
         SandboxRootfs = Bundle.MakeRootfs(Path.Combine(DataFolder, "sandbox"));
     }
 
@@ -95,7 +96,7 @@ internal sealed class ContractHost : IAsyncDisposable
             Options = _under.OptionsJson,
             StateDirectory = Directory.CreateDirectory(Path.Combine(Folder, "h")).FullName,
             DataDirectory = Directory.CreateDirectory(Path.Combine(DataFolder, "h")).FullName,
-            CgroupDriver = CgroupDriver.Cgroupfs,
+            CgroupDriver = TestCgroups.Driver,
         };
         _journal = new(this);
         var handler = await _under.NewPlugin().CreateHandlerAsync(_serialised ? Wire.Copy(config) : config, _journal, CancellationToken.None);
@@ -181,6 +182,7 @@ internal sealed class ContractHost : IAsyncDisposable
         var processes = Leftovers.Processes(Folder, DataFolder);
         var mounts = MountTable.Beneath(Folder).Concat(MountTable.Beneath(DataFolder)).ToList();
         var cgroups = Cgroups.Exists(CgroupRoot) ? Cgroups.Pids(CgroupRoot) : [];
+        await TestCgroups.StopSliceAsync(CgroupRoot);
         RemoveCgroups();
         DeleteFolders();
         Assert.Empty(owned);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Linux;
+using Berth.Tests.Support;
 
 namespace Berth.Tests.Contract;
 
@@ -17,7 +18,8 @@ internal sealed class ContractPod
     {
         (_host, Id) = (host, NewId());
         _folder = Directory.CreateDirectory(Path.Combine(host.Folder, Id[..8])).FullName;
-        Cgroup = new() { Path = $"{host.CgroupRoot}/{Id[..8]}", OverheadPath = $"{host.CgroupRoot}/{Id[..8]}/overhead" };
+        var cgroup = TestCgroups.Pod(host.CgroupRoot, Id[..8]);
+        Cgroup = new() { Path = cgroup, OverheadPath = $"{cgroup}/overhead" };
         host.Cgroups.Create(Cgroup.OverheadPath);
         PinNamespaces();
         Request = new()
@@ -31,7 +33,7 @@ internal sealed class ContractPod
             Cgroup = Cgroup,
             NamespacePaths = new Dictionary<string, string>(_namespaces),
         };
-        WriteBundle(Request.BundlePath, host.SandboxRootfs, $"{Cgroup.Path}/sandbox", ["/bin/sh", "-c", "while :; do sleep 3600; done"], [], null);
+        WriteBundle(Request.BundlePath, host.SandboxRootfs, TestCgroups.InBundle(Cgroup.Path, $"{Id[..8]}-sandbox"), ["/bin/sh", "-c", "while :; do sleep 3600; done"], [], null);
     }
 
     public string Id { get; }
@@ -83,7 +85,7 @@ internal sealed class ContractPod
             LogPath = Path.Combine(folder, "log"),
             Cgroup = Cgroup,
         };
-        WriteBundle(request.BundlePath, rootPath, CgroupOf(id), arguments ?? ["/bin/sh", "-c", script], resources ?? [], edit);
+        WriteBundle(request.BundlePath, rootPath, TestCgroups.InBundle(Cgroup.Path, id[..8]), arguments ?? ["/bin/sh", "-c", script], resources ?? [], edit);
         _containers.Add(request);
         return request;
     }
@@ -103,7 +105,7 @@ internal sealed class ContractPod
     public Task<(int Code, string Output)> ExecAsync(IContainer container, params string[] arguments) =>
         ContractExec.RunAsync(container, name => WriteProcess(name, arguments));
 
-    public string CgroupOf(string containerId) => $"{Cgroup.Path}/{containerId[..8]}";
+    public string CgroupOf(string containerId) => TestCgroups.Container(Cgroup.Path, containerId[..8]);
 
     /// <summary>A folder of the container's own, for its bundle and log and what a test puts beside them.</summary>
     public string FolderOf(string containerId) => Path.Combine(_folder, containerId[..8]);

@@ -1,3 +1,5 @@
+using Berth.Tests.Support;
+
 namespace Berth.Tests.Contract;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Berth.Tests.Contract;
 /// </summary>
 internal static class Waiting
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = Patience.Of(TimeSpan.FromMinutes(2));
 
     public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(Limit);
 

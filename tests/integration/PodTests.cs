@@ -158,7 +158,7 @@ public sealed class PodTests(Suite suite)
         await suite.Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = pod.Id });
         Assert.Empty((await suite.Client.Runtime.ListPodSandboxAsync(new() { Filter = new() { Id = pod.Id } })).Items);
         Assert.Empty((await suite.Client.Runtime.ListContainersAsync(new() { Filter = new() { Id = container } })).Containers);
-        Assert.Empty(Directory.GetDirectories("/sys/fs/cgroup", $"pod{pod.Config.Metadata.Uid}", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 }));
+        Assert.Empty(Directory.GetDirectories("/sys/fs/cgroup", Path.GetFileName(pod.Config.Linux.CgroupParent), new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 }));
     }
 
     [Fact]

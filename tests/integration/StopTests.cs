@@ -113,8 +113,8 @@ public sealed class StopTests(Suite suite)
     [Fact]
     public async Task Remove_InTheOrderOfCreation_LeavesNoParentCgroup()
     {
-        var parent = $"/berth-tests-{Guid.NewGuid():N}";
-        void Place(PodSandboxConfig pod) => pod.Linux.CgroupParent = $"{parent}/pod{pod.Metadata.Uid}";
+        var parent = TestCgroups.Root($"berth-tests-{Guid.NewGuid():N}");
+        void Place(PodSandboxConfig pod) => pod.Linux.CgroupParent = TestCgroups.Pod(parent, "pod" + pod.Metadata.Uid);
         var first = await suite.PodAsync(change: Place);
         await using (await suite.PodAsync(change: Place))
         {

@@ -7,8 +7,8 @@ public sealed class Daemon : IAsyncDisposable
 {
     private const int SigKill = 9;
     private const int SigTerm = 15;
-    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartTime = Patience.Of(TimeSpan.FromSeconds(30));
+    private static readonly TimeSpan StopTime = Patience.Of(TimeSpan.FromSeconds(30));
 
     private readonly ChildProcess _child;
     private readonly string _logPath;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Berth.Abstractions;
 using Berth.Admin.Protos;
 using Berth.Linux;
 
@@ -175,6 +176,7 @@ public sealed class Gateway : IAsyncDisposable
 
     private JsonObject Defaults() => new()
     {
+        ["gateway"] = new JsonObject { ["cgroupDriver"] = TestCgroups.Driver == CgroupDriver.Systemd ? "systemd" : "cgroupfs" },
         ["plugins"] = new JsonObject { ["folders"] = new JsonArray(PluginFolder) },
         ["selection"] = new JsonObject
         {

@@ -6,12 +6,12 @@ namespace Berth.Tests.Support;
 public static class Requests
 {
     /// <summary>The parent of the tests' cgroups; a kubelet would make and remove it.</summary>
-    public const string Cgroups = "/berth-tests";
+    public static string Cgroups { get; } = TestCgroups.Root("berth-tests");
 
     /// <summary>A pod of its own uid, without a log folder yet.</summary>
     /// <param name="name">Its name and host name.</param>
     /// <param name="cgroups">The parent of its cgroup.</param>
-    public static PodSandboxConfig Pod(string name = "pod", string cgroups = Cgroups)
+    public static PodSandboxConfig Pod(string name = "pod", string? cgroups = null)
     {
         var uid = Guid.NewGuid().ToString();
         return new()
@@ -20,7 +20,7 @@ public static class Requests
             Hostname = name,
             DnsConfig = new() { Servers = { "192.0.2.53" }, Searches = { "tests.example" }, Options = { "ndots:2" } },
             Labels = { ["io.kubernetes.pod.name"] = name, ["io.kubernetes.pod.namespace"] = "tests", ["io.kubernetes.pod.uid"] = uid },
-            Linux = new() { CgroupParent = $"{cgroups}/pod{uid}", SecurityContext = new() { NamespaceOptions = Namespaces() } },
+            Linux = new() { CgroupParent = TestCgroups.Pod(cgroups ?? Cgroups, "pod" + uid), SecurityContext = new() { NamespaceOptions = Namespaces() } },
         };
     }
 

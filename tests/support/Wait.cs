@@ -6,7 +6,7 @@ public static class Wait
     /// <summary>Asks until the answer fits.</summary>
     public static async Task<T> ForAsync<T>(Func<Task<T>> ask, Func<T, bool> fits, TimeSpan limit)
     {
-        using var deadline = new CancellationTokenSource(limit);
+        using var deadline = new CancellationTokenSource(Patience.Of(limit));
         while (true)
         {
             var answer = await ask();

@@ -11,7 +11,8 @@ namespace Berth.Cli.Up;
 internal sealed class UpGateway : IAsyncDisposable
 {
     private const int SigTerm = 15;
-    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+    // Long, for emulated processors; a gateway that fails ends, and that is noticed at once.
+    private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(20);
 
     private readonly ChildProcess _child;
@@ -111,9 +112,13 @@ internal sealed class UpGateway : IAsyncDisposable
                 await Runtime.VersionAsync(new(), cancellationToken: limit.Token);
                 return;
             }
-            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && !Ended.IsCompleted)
+            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && !Ended.IsCompleted && !limit.IsCancellationRequested)
             {
-                await Task.Delay(AskAgain, limit.Token);
+                await Task.Delay(AskAgain, cancellationToken);
+            }
+            catch (RpcException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(cancellationToken);
             }
             catch (RpcException e)
             {

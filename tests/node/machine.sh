@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# Sourced after image.sh: boots the guest with three disks: its root, of which nothing written is kept; the repository's
+# files, read only; and an empty one into which it writes an archive of its results.
+
+readonly guest_verdict="$guest/acceleration" guest_console="$guest/console.log"
+
+qemu() {
+  local accelerator="$1"
+  shift
+  qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -machine q35 -accel "$accelerator" -cpu max -smp 2 -m 3G \
+    -kernel "$guest_kernel" -initrd "$guest_initrd" -serial stdio "$@" </dev/null
+}
+
+# Whether KVM is there says little: on some machines it takes every call and never runs this kernel. So the kernel is booted
+# once without an init, where it must panic and end. Remembered for this kernel of the host. Sets $accelerator.
+choose_accelerator() {
+  local host
+  host="$(uname -r)"
+  if [ "$(cut -d' ' -f1 "$guest_verdict" 2>/dev/null)" != "$host" ]; then
+    local verdict=tcg,thread=multi
+    if [ -w /dev/kvm ] && timeout 10 bash -c "$(declare -f qemu); qemu kvm -append 'console=ttyS0 panic=-1 rdinit=/none root=none'" >"$guest/kvm.log" 2>&1; then
+      verdict=kvm
+    fi
+    printf '%s %s\n' "$host" "$verdict" >"$guest_verdict"
+  fi
+  accelerator="$(cut -d' ' -f2 "$guest_verdict")"
+}
+
+# What deploy/install puts on a node, made anew when something of it was built since.
+install_for_guest() {
+  local stamp="$guest/installed"
+  [ -e "$stamp" ] && [ -z "$(find "$repo/artifacts/bin/Berth.Host/release/berth.dll" "$repo/artifacts/plugins" "$repo/deploy" -newer "$stamp" -print -quit)" ] && return
+  rm -rf "$guest/install" "$stamp"
+  mkdir -p "$guest/install"
+  quietly env DESTDIR="$guest/install" "$repo/deploy/install"
+  touch "$stamp"
+}
+
+# The working tree and what was built of it.
+make_repository_disk() {
+  local tree="$guest/repository"
+  rm -rf "$tree"
+  mkdir -p "$tree/artifacts"
+  git -C "$repo" ls-files -z --cached --others --exclude-standard | tar -C "$repo" --null --ignore-failed-read -T - -c | tar -C "$tree" -x --no-same-owner
+  cp -r --no-preserve=ownership "$repo/artifacts/plugins" "$repo/artifacts/tools" "$tree/artifacts/"
+  local project
+  for project in Host Tests.Unit Tests.Contract Tests.Integration; do
+    mkdir -p "$tree/artifacts/bin/Berth.$project"
+    cp -r --no-preserve=ownership "$repo/artifacts/bin/Berth.$project/release" "$tree/artifacts/bin/Berth.$project/"
+  done
+  install_for_guest
+  cp -r "$guest/install" "$tree/"
+  printf '%s\n' "$1" >"$tree/command"
+  rm -f "$guest/repository.ext4"
+  quietly mkfs.ext4 -q -O ^has_journal -d "$tree" "$guest/repository.ext4" 1G
+  rm -rf "$tree"
+}
+
+# Runs a shell command in a fresh guest; what it prints comes out, what it leaves in /results comes to $1.
+run_in_guest() {
+  local results="$1" command="$2"
+  make_repository_disk "$command"
+  choose_accelerator
+  rm -rf "$results" "$guest/results.tar"
+  mkdir -p "$results"
+  truncate -s 256M "$guest/results.tar"
+  # no_timer_check: on a busy machine an emulated timer is late, and the kernel takes it for broken and panics.
+  step "booting the guest ($accelerator); its console is kept in ${guest_console#"$repo/"}"
+  qemu "$accelerator" \
+    -drive "file=$guest_root,format=raw,if=virtio,snapshot=on" \
+    -drive "file=$guest/repository.ext4,format=raw,if=virtio,readonly=on" \
+    -drive "file=$guest/results.tar,format=raw,if=virtio" \
+    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.getty_auto=no" \
+    | sed -u 's/\r$//' | tee "$guest_console"
+  tar -xf "$guest/results.tar" -C "$results" 2>/dev/null && [ -s "$results/status" ] || fail "the guest ended without a result"
+  return "$(cat "$results/status")"
+}
