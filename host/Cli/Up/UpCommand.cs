@@ -15,13 +15,14 @@ public static class UpCommand
         var handlers = new Option<string>("--handlers") { Description = "Only these handlers", HelpName = "A,B", DefaultValueFactory = static _ => "" };
         var busybox = new Option<string>("--busybox") { Description = "The static busybox that the sample image is made of", HelpName = "PATH", DefaultValueFactory = _ => defaults.Busybox };
         var plugins = new Option<string>("--plugins") { Description = "The folder of the plugins", HelpName = "DIR", DefaultValueFactory = _ => defaults.Plugins };
+        var engine = new Option<string>("--engine") { Description = "Where dockerd and containerd are, for a Docker Engine of the demo's own; none runs without it", HelpName = "DIR:DIR", DefaultValueFactory = _ => defaults.EnginePath };
         var once = new Option<bool>("--once") { Description = "Ends after the table" };
         var command = new CliCommand(
             "up",
             "Starts a gateway of its own on this machine, runs a demo pod on every handler that is ready, and serves until Ctrl-C; then all of it is removed. Nothing is fetched.",
             "berth up",
             "berth up --handlers runc,crun --once")
-        { handlers, busybox, plugins, once };
+        { handlers, busybox, plugins, engine, once };
 
         command.Do(async (result, _) =>
         {
@@ -34,6 +35,7 @@ public static class UpCommand
                 Handlers = result.GetValue(handlers)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
                 Busybox = result.GetValue(busybox)!,
                 Plugins = result.GetValue(plugins)!,
+                EnginePath = result.GetValue(engine)!,
                 Once = result.GetValue(once),
             };
             try

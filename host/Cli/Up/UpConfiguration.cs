@@ -14,6 +14,8 @@ internal static class UpConfiguration
         json["gateway"] = new JsonObject { ["listen"] = "unix://" + folders.Socket, ["root"] = folders.Root, ["state"] = folders.State };
         json["plugins"] = new JsonObject { ["folders"] = new JsonArray(folders.Plugins) };
         json["network"]!["confDir"] = folders.CniConfigurations;
+        // Never an Engine of this machine's.
+        json["handlers"]!["docker"] = new JsonObject { ["plugin"] = "docker", ["options"] = new JsonObject { ["endpoint"] = "unix://" + folders.EngineSocket } };
         // A free port would tell nobody anything, and the usual one may be another gateway's.
         json["metrics"] = new JsonObject { ["listen"] = "" };
         await File.WriteAllTextAsync(folders.Configuration, json.ToJsonString(new() { WriteIndented = true }), cancellationToken);

@@ -32,6 +32,16 @@ internal sealed class UpFolders(string name)
 
     public string Addresses => Path.Combine(_lasting, "addresses");
 
+    public string EngineData => Path.Combine(_lasting, "engine");
+
+    public string EngineLog => Path.Combine(_lasting, "engine.log");
+
+    public string EngineState => Path.Combine(_volatile, "engine");
+
+    public string EnginePid => Path.Combine(_volatile, "engine.pid");
+
+    public string EngineSocket => Path.Combine(_volatile, "engine.sock");
+
     /// <summary>What must be put back at the end; kept in a file, so that the next run can do it after a kill.</summary>
     public string Before => Path.Combine(_lasting, "before.json");
 

@@ -12,6 +12,9 @@ public sealed record UpOptions
     /// <summary>Where the built plugins are.</summary>
     public string Plugins { get; init; } = "/usr/lib/berth/plugins";
 
+    /// <summary>Where dockerd and containerd are for a Docker Engine of the demo's own: folders with colons between; empty runs none.</summary>
+    public string EnginePath { get; init; } = "";
+
     /// <summary>Ends after the table.</summary>
     public bool Once { get; init; }
 

@@ -40,9 +40,12 @@ internal sealed class UpRun(UpOptions options, TextWriter output, Action<IReadOn
         }
     }
 
+    private bool WantsEngine => options.Handlers.Count == 0 || options.Handlers.Contains("docker");
+
     private async Task<int> ServeAsync(CancellationToken cancellationToken)
     {
         _mayHavePods = true;
+        await using var engine = WantsEngine ? await UpEngine.StartAsync(_folders, options.EnginePath, cancellationToken) : null;
         await using var gateway = await UpGateway.StartAsync(_folders, cancellationToken);
         await output.WriteLineAsync($"gateway ready at unix://{_folders.Socket}, log in {_folders.Log}");
         try
