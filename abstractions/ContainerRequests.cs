@@ -98,13 +98,30 @@ public sealed record ExecRequest
     /// <summary>Standard error.</summary>
     public StdioEndpoint Stderr { get; init; }
 
-    /// <summary>The process gets a terminal.</summary>
+    /// <summary>The process gets a terminal. The end of <see cref="Stdin"/> then counts as the end-of-file character typed once.</summary>
     public bool Terminal { get; init; }
 }
 
 /// <summary>
+/// Attaches a client to a container's streams. The end of <see cref="Stdin"/> closes the container's standard input if it was
+/// created with <see cref="CreateContainerRequest.StdinOnce"/> and without a terminal, and else changes nothing.
+/// </summary>
+public sealed record AttachRequest
+{
+    /// <summary>What the client types; needs a container created with <see cref="CreateContainerRequest.Stdin"/>.</summary>
+    public StdioEndpoint Stdin { get; init; }
+
+    /// <summary>Standard output; with a terminal, all of its output. A client that does not read holds the container up.</summary>
+    public StdioEndpoint Stdout { get; init; }
+
+    /// <summary>Standard error; nothing comes with a terminal.</summary>
+    public StdioEndpoint Stderr { get; init; }
+}
+
+/// <summary>
 /// One end of a process's standard stream: a file descriptor of this process, or the path of a FIFO, or neither (/dev/null).
-/// A descriptor stays the caller's, open until <see cref="IProcess.StartAsync"/> has returned. The other end of a FIFO is open before the call.
+/// A descriptor stays the caller's, open until <see cref="IProcess.StartAsync"/> (of an exec) or <see cref="IContainer.AttachAsync"/>
+/// has returned; the handler may make it non-blocking, and uses a copy of its own. The other end of a FIFO is open before the call.
 /// </summary>
 /// <param name="Descriptor">The descriptor's number; null if there is none.</param>
 /// <param name="FifoPath">The FIFO's path; null if there is none.</param>

@@ -91,6 +91,9 @@ public sealed record HandlerFeatures
     /// <summary>An exec may have a terminal.</summary>
     public bool ExecTerminal { get; init; }
 
+    /// <summary><see cref="IContainer.AttachAsync"/>.</summary>
+    public bool Attach { get; init; }
+
     /// <summary><see cref="IContainer.CheckpointAsync"/>.</summary>
     public bool Checkpoint { get; init; }
 

@@ -34,6 +34,13 @@ public interface IContainer
     /// </summary>
     Task ReopenLogAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Connects a client to the streams of the container's init: its output from now on, without what was before, and its
+    /// input. Any number of clients may be attached at a time; each gets all output. Called only if <see cref="HandlerFeatures.Attach"/>.
+    /// </summary>
+    /// <exception cref="RuntimeException"><see cref="RuntimeErrorCode.FailedPrecondition"/>: the container does not run.</exception>
+    Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken) => throw RuntimeException.NotSupported("Attach");
+
     /// <summary>Writes a checkpoint into an existing folder. Called only if <see cref="HandlerFeatures.Checkpoint"/>.</summary>
     Task CheckpointAsync(CheckpointRequest request, CancellationToken cancellationToken) => throw RuntimeException.NotSupported("Checkpoint");
 }

@@ -26,6 +26,9 @@ internal sealed class GuardedContainer(IContainer inner, PluginGuard guard) : IC
     public Task ReopenLogAsync(CancellationToken cancellationToken) =>
         guard.RunAsync("ReopenLog", Limits.ReopenLog, inner.ReopenLogAsync, cancellationToken);
 
+    public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken) =>
+        new GuardedAttachment(await guard.RunAsync("Attach", Limits.Exec, token => inner.AttachAsync(request, token), cancellationToken), guard);
+
     public Task CheckpointAsync(CheckpointRequest request, CancellationToken cancellationToken) =>
         guard.RunAsync("Checkpoint", Limits.Checkpoint, token => inner.CheckpointAsync(request, token), cancellationToken);
 }
@@ -47,4 +50,12 @@ internal sealed class GuardedProcess(IProcess inner, PluginGuard guard) : IProce
 
     public Task CloseStdinAsync(CancellationToken cancellationToken) =>
         guard.RunAsync("CloseStdin", Limits.Signal, inner.CloseStdinAsync, cancellationToken);
+}
+
+/// <summary>A plugin's attachment behind the guard.</summary>
+internal sealed class GuardedAttachment(IAttachment inner, PluginGuard guard) : IAttachment
+{
+    public Task End { get; } = guard.Run("AttachmentEnd", () => inner.End);
+
+    public Task DetachAsync(CancellationToken cancellationToken) => guard.RunAsync("Detach", Limits.Signal, inner.DetachAsync, cancellationToken);
 }

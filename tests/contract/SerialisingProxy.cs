@@ -67,6 +67,9 @@ internal sealed class SerialisingProxy(IRuntimeHandler handler) : IRuntimeHandle
         public async Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken) =>
             new Process(await Wire.CallAsync(container.ExecAsync(Wire.Copy(request), cancellationToken)));
 
+        public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken) =>
+            new Attachment(await Wire.CallAsync(container.AttachAsync(Wire.Copy(request), cancellationToken)));
+
         public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken) =>
             Wire.CallAsync(container.UpdateAsync(Wire.Copy(linuxResources), cancellationToken));
 
@@ -75,6 +78,13 @@ internal sealed class SerialisingProxy(IRuntimeHandler handler) : IRuntimeHandle
         public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Wire.AnswerAsync(container.PidsAsync(cancellationToken));
 
         public Task ReopenLogAsync(CancellationToken cancellationToken) => Wire.CallAsync(container.ReopenLogAsync(cancellationToken));
+    }
+
+    private sealed class Attachment(IAttachment attachment) : IAttachment
+    {
+        public Task End { get; } = attachment.End;
+
+        public Task DetachAsync(CancellationToken cancellationToken) => Wire.CallAsync(attachment.DetachAsync(cancellationToken));
     }
 
     private sealed class Process(IProcess process) : IProcess
