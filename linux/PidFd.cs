@@ -89,6 +89,19 @@ public sealed class PidFd : IDisposable
         }
     }
 
+    /// <summary>A copy of one of the process's descriptors, see pidfd_getfd(2); null if it is closed there, or the process is gone.</summary>
+    public SafeFd? TryGetDescriptor(int number)
+    {
+        var fd = Libc.syscall(Libc.SYS_pidfd_getfd, _fd.Number, number, 0, 0, 0);
+        if (fd >= 0)
+        {
+            return new((int)fd);
+        }
+
+        var errno = Marshal.GetLastPInvokeError();
+        return errno is Libc.ESRCH or Libc.EBADF ? null : throw new LinuxException("pidfd_getfd", $"pid {Pid}", errno);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _fd.Dispose();
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Berth.Linux;
 
 /// <summary>An owned file descriptor, always close-on-exec.</summary>
-public sealed class SafeFd : SafeHandle
+public sealed partial class SafeFd : SafeHandle
 {
     /// <summary>For marshalling.</summary>
     public SafeFd() : base(-1, ownsHandle: true)
@@ -127,11 +127,19 @@ public sealed class SafeFd : SafeHandle
                 {
                     case Libc.EINTR: continue;
                     case Libc.EAGAIN: return null;
-                    case 5: return 0; // EIO: the other end of a terminal is gone, see pty(7)
+                    case Libc.EIO: return 0; // the other end of a terminal is gone, see pty(7)
                     default: throw LinuxException.Last("read", $"fd {Number}");
                 }
             }
         }
+    }
+
+    /// <summary>Gives the descriptor away; this object no longer closes it.</summary>
+    public int Release()
+    {
+        var number = Number;
+        SetHandleAsInvalid();
+        return number;
     }
 
     internal static SafeFd Open(string path, int flags, int mode = 0)

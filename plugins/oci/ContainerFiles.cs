@@ -40,6 +40,9 @@ internal sealed class ContainerFiles(string folder)
     /// <summary>Where the runtime writes why an exec failed; its own standard error is the command's.</summary>
     public string ExecLog(string execId) => Path.Combine(folder, $"exec-{execId}.log");
 
+    /// <summary>The process object of an exec whose terminal has a size from the start.</summary>
+    public string ExecProcess(string execId) => Path.Combine(folder, $"exec-{execId}.json");
+
     /// <summary>Deletes what an earlier container of the same id left.</summary>
     public void Delete()
     {

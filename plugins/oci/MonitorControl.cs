@@ -44,18 +44,29 @@ internal sealed class MonitorControl(string containerId, string bundle, Monitor 
     /// <summary>Ends standard input: the monitor passes on the half close of an attached client.</summary>
     public async Task CloseStdinAsync(CancellationToken cancellationToken)
     {
+        using var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        socket.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>
+    /// Attaches to the container's streams: each packet that comes has the stream's number (2 is output, 3 is errors) and at most
+    /// 8192 bytes, each that goes is input.
+    /// </summary>
+    public async Task<Socket> ConnectAsync(CancellationToken cancellationToken)
+    {
         // The path may be longer than a socket address holds (unix(7)), the way through the folder's descriptor is not.
         using var folder = SafeFd.OpenDirectory(bundle);
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
         try
         {
             var address = new UnixDomainSocketEndPoint(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{folder.Number}/attach"));
             await socket.ConnectAsync(address, cancellationToken).ConfigureAwait(false);
-            socket.Shutdown(SocketShutdown.Send);
+            return socket;
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            throw Failure("attach", e);
+            socket.Dispose();
+            throw e is SocketException ? Failure("attach", e) : e;
         }
     }
 

@@ -18,9 +18,15 @@ internal sealed class OciContainer(string id, string? logPath, IProcess init, Oc
     public Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken)
     {
         DemandRunning("exec");
-        return request.Terminal
-            ? throw RuntimeException.NotSupported("exec with a terminal")
-            : Task.FromResult<IProcess>(new OciExec(id, request, state.RuntimeRoot, _files, _cgroup, tools));
+        return Task.FromResult<IProcess>(new OciExec(id, request, state.RuntimeRoot, _files, _cgroup, tools));
+    }
+
+    public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("attach");
+        return _control is null
+            ? throw RuntimeException.FailedPrecondition($"attach: container {id} has no monitor")
+            : await OciAttachment.ConnectAsync(request, _control, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Linux;
 
@@ -12,13 +13,17 @@ internal sealed class OciExec(
     string containerId, ExecRequest request, string runtimeRoot, ContainerFiles files, ContainerCgroup cgroup, HandlerTools tools) : IProcess
 {
     private const int SigKill = 9;
+    private const int SigWinch = 28;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
     private readonly string _pidFile = files.ExecPid(request.ExecId);
+    private readonly string _processFile = files.ExecProcess(request.ExecId);
     private readonly string _logFile = files.ExecLog(request.ExecId);
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
     private ChildProcess? _runtime;
     private PidFd? _process;
+    private TerminalBridge? _terminal;
+    private (int Columns, int Rows)? _size;
 
     // The command's id, also after its end: the kernel gives it to nobody else while a session has it.
     private int _leader;
@@ -62,6 +67,41 @@ internal sealed class OciExec(
         return Task.CompletedTask;
     }
 
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
+    {
+        if (!request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000)
+        {
+            throw RuntimeException.InvalidArgument(
+                $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way");
+        }
+
+        lock (_start)
+        {
+            _size = (columns, rows);
+            ApplySize();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    // Kept for the start if it comes before. The runtime is in no session of the terminal, so the kernel does not tell it; runc
+    // then sets the size of the container's terminal, and crun does not, so that one is set through the command's own input.
+    private void ApplySize()
+    {
+        if (_size is not { } size || _terminal is not { } terminal || _exit.Task.IsCompleted)
+        {
+            return;
+        }
+
+        terminal.Resize(size.Columns, size.Rows);
+        _runtime?.Signal(SigWinch);
+        using var inner = _process?.TryGetDescriptor(0);
+        if (inner is not null)
+        {
+            _ = PseudoTerminal.TryResize(inner, size.Columns, size.Rows);
+        }
+    }
+
     private void SignalSession(int signal)
     {
         _session = _process is null ? _session : ProcStat.TryRead(_leader)?.Session ?? _session;
@@ -71,8 +111,8 @@ internal sealed class OciExec(
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
-        _runtime = Spawn();
-        var end = _runtime.WaitAsync(CancellationToken.None);
+        Launch();
+        var end = _runtime!.WaitAsync(CancellationToken.None);
         // The runtime writes the file once the command runs. A file cannot be awaited, and this lasts milliseconds.
         while (!File.Exists(_pidFile) && !end.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
@@ -82,7 +122,13 @@ internal sealed class OciExec(
         if (ContainerFiles.ReadNumber(_pidFile) is { } pid)
         {
             _leader = pid;
-            _process = Hold(pid);
+            lock (_start)
+            {
+                _process = Hold(pid);
+                // One that came while the runtime was not listening yet.
+                ApplySize();
+            }
+
             _ = FollowAsync(end);
             return;
         }
@@ -97,26 +143,30 @@ internal sealed class OciExec(
         throw RuntimeException.FailedPrecondition($"exec in container {containerId} cannot start: {_failure}");
     }
 
-    private ChildProcess Spawn()
+    private void Launch()
     {
         tools.WarmUp.Begin();
-        string[] verb = ["exec", "--process", request.ProcessPath, "--pid-file", _pidFile, containerId];
         var descriptors = new Dictionary<int, SafeFd>();
         try
         {
-            Add(descriptors, 0, request.Stdin);
-            Add(descriptors, 1, request.Stdout);
-            Add(descriptors, 2, request.Stderr);
-            return ChildProcess.Start(new()
+            if (request.Terminal)
             {
-                Path = tools.Runtime.Executable,
-                Arguments = [.. tools.Runtime.GlobalArguments(runtimeRoot, _logFile), .. verb],
-                Descriptors = descriptors,
-                NewProcessGroup = true,
-            });
+                OpenTerminal(descriptors);
+            }
+            else
+            {
+                Add(descriptors, 0, request.Stdin);
+                Add(descriptors, 1, request.Stdout);
+                Add(descriptors, 2, request.Stderr);
+            }
+
+            _runtime = Spawn(descriptors);
+            _terminal?.Begin();
         }
         catch (LinuxException e)
         {
+            _terminal?.Dispose();
+            _terminal = null;
             throw RuntimeException.Unavailable($"exec in container {containerId}: {e.Message}", e);
         }
         finally
@@ -128,15 +178,51 @@ internal sealed class OciExec(
         }
     }
 
+    private ChildProcess Spawn(Dictionary<int, SafeFd> descriptors) => ChildProcess.Start(new()
+    {
+        Path = tools.Runtime.Executable,
+        Arguments =
+        [
+            .. tools.Runtime.GlobalArguments(runtimeRoot, _logFile),
+            "exec", "--process", ProcessFile(), "--pid-file", _pidFile, containerId,
+        ],
+        Descriptors = descriptors,
+        NewProcessGroup = true,
+    });
+
+    // The runtime sets a later size only after the command has begun.
+    private string ProcessFile()
+    {
+        if (!request.Terminal || _size is not { } size)
+        {
+            return request.ProcessPath;
+        }
+
+        var process = JsonNode.Parse(File.ReadAllBytes(request.ProcessPath))!.AsObject();
+        process["consoleSize"] = new JsonObject { ["width"] = size.Columns, ["height"] = size.Rows };
+        File.WriteAllText(_processFile, process.ToJsonString());
+        return _processFile;
+    }
+
+    private void OpenTerminal(Dictionary<int, SafeFd> descriptors)
+    {
+        lock (_start)
+        {
+            _terminal = TerminalBridge.Open(request, runtimeCopies: tools.Options.Signals != SignalPath.Runtime);
+            ApplySize();
+        }
+
+        for (var stream = 0; stream <= 2; stream++)
+        {
+            descriptors[stream] = SafeFd.Duplicate(_terminal.Slave.Number);
+        }
+    }
+
     private static void Add(Dictionary<int, SafeFd> descriptors, int target, StdioEndpoint endpoint)
     {
-        if (endpoint.Descriptor is { } number)
+        if (Endpoints.Open(endpoint, forWriting: target != 0) is { } descriptor)
         {
-            descriptors[target] = SafeFd.Duplicate(number);
-        }
-        else if (endpoint.FifoPath is { } path)
-        {
-            descriptors[target] = SafeFd.OpenFifo(path, forWriting: target != 0);
+            descriptors[target] = descriptor;
         }
     }
 
@@ -160,6 +246,18 @@ internal sealed class OciExec(
         _failure = RuntimeLog.LastError(_logFile) ?? $"the runtime ended with status {code}";
         File.Delete(_pidFile);
         File.Delete(_logFile);
+        File.Delete(_processFile);
+        TerminalBridge? terminal;
+        lock (_start)
+        {
+            (terminal, _terminal) = (_terminal, null);
+        }
+
+        if (terminal is not null)
+        {
+            await terminal.EndAsync().ConfigureAwait(false);
+        }
+
         _runtime!.Dispose();
         _process?.Dispose();
         _exit.SetResult(new() { Code = code, FinishedAt = tools.Clock.GetUtcNow() });

@@ -17,6 +17,8 @@ internal static class RuntimeFeatures
         HostNamespaces = !options.Lacks.Contains("hostNamespaces"),
         SharedPidNamespace = !options.Lacks.Contains("sharedPidNamespace"),
         Privileged = !options.Lacks.Contains("privileged"),
+        ExecTerminal = true,
+        Attach = true,
         Devices = !options.Lacks.Contains("devices"),
         AppArmor = !options.Lacks.Contains("appArmor"),
         Sysctls = !options.Lacks.Contains("sysctls"),

@@ -13,6 +13,10 @@ internal static class Lacks
 
     public static string? ExecSignals(HandlerFeatures features) => Unless(features.ExecSignals, "signals to an exec");
 
+    public static string? ExecTerminal(HandlerFeatures features) => Unless(features.ExecTerminal, "terminals of execs");
+
+    public static string? Attach(HandlerFeatures features) => Unless(features.Attach, "attaching to a container");
+
     public static string? SharedFolders(HandlerFeatures features) => Unless(features.SharedFolders, "shared folders");
 
     public static string? Stdin(HandlerFeatures features) => Unless(features.Stdin, "standard input of a container");

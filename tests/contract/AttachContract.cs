@@ -1,0 +1,103 @@
+using System.Text;
+using Berth.Abstractions;
+
+namespace Berth.Tests.Contract;
+
+/// <summary>Clients at the streams of a container.</summary>
+public sealed class AttachContract(SharedPods pods) : IClassFixture<SharedPods>
+{
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Attach_TwoClients_BothGetAllOutputAndTheLogToo(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        var pod = turn.Pod;
+        var request = (await pod.PlanAsync("read line; echo got $line; echo problem >&2")) with { Stdin = true, StdinOnce = true };
+        var container = await pod.CreateAsync(request);
+        await container.Init.StartAsync(CancellationToken.None);
+        using var first = new Streams();
+        using var second = new Streams();
+        var attachments = new[] { await AttachAsync(container, first), await AttachAsync(container, second) };
+        var reading = Task.WhenAll(first.ReadAsync(), second.ReadAsync());
+        first.Input.Write("word\n"u8);
+        await Task.WhenAll(attachments.Select(static a => a.End.WaitAsync(TimeSpan.FromSeconds(30))));
+        await reading;
+        Assert.Equal(("got word\n", "got word\n"), (first.Text, second.Text));
+        Assert.Equal("problem\n", Encoding.UTF8.GetString(second.Error.ToArray()));
+        Assert.Equal(0, (await container.Init.Exit.Soon()).Code);
+        await Waiting.LogAsync(request, "got word");
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task StdinOnce_EndOfTheClientsInput_EndsTheContainers(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        var pod = turn.Pod;
+        var container = await pod.CreateAsync((await pod.PlanAsync("cat; echo end")) with { Stdin = true, StdinOnce = true });
+        await container.Init.StartAsync(CancellationToken.None);
+        using var streams = new Streams();
+        var attachment = await AttachAsync(container, streams);
+        var reading = streams.ReadAsync();
+        streams.Input.Write("typed\n"u8);
+        streams.Input.Dispose();
+        Assert.Equal(0, (await container.Init.Exit.Soon()).Code);
+        await attachment.End.WaitAsync(TimeSpan.FromSeconds(30));
+        await reading;
+        Assert.Equal("typed\nend\n", streams.Text);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Detach_OfAClient_LeavesTheContainerToTheNext(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        var pod = turn.Pod;
+        var container = await pod.CreateAsync((await pod.PlanAsync("while read line; do echo got $line; done")) with { Stdin = true });
+        await container.Init.StartAsync(CancellationToken.None);
+        foreach (var word in (string[])["one", "two"])
+        {
+            using var streams = new Streams();
+            var attachment = await AttachAsync(container, streams);
+            var reading = streams.ReadAsync();
+            streams.Input.Write(Encoding.ASCII.GetBytes(word + "\n"));
+            await streams.SeesAsync($"got {word}\n");
+            await attachment.DetachAsync(CancellationToken.None);
+            Assert.True(attachment.End.IsCompleted);
+            await reading;
+        }
+
+        Assert.False(container.Init.Exit.IsCompleted);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Attach_ToATerminal_HasItsSizeAndItsInput(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        var pod = turn.Pod;
+        var request = (await pod.PlanAsync("until [ \"$(busybox stty size)\" = '33 101' ]; do :; done; read line; echo got $line")) with { Stdin = true, Terminal = true };
+        Streams.WithTerminal(Path.Combine(request.BundlePath, "config.json"));
+        var container = await pod.CreateAsync(request);
+        await container.Init.StartAsync(CancellationToken.None);
+        using var streams = new Streams();
+        var attachment = await AttachAsync(container, streams);
+        var reading = streams.ReadAsync();
+        await container.Init.ResizeAsync(101, 33, CancellationToken.None);
+        streams.Input.Write("word\n"u8);
+        await attachment.End.WaitAsync(TimeSpan.FromSeconds(30));
+        await reading;
+        Assert.Contains("got word\r\n", streams.Text, StringComparison.Ordinal);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Attach_ToAnEndedContainer_IsRefused(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        var pod = turn.Pod;
+        var container = await pod.RunAsync("exit 0");
+        await container.Init.Exit.Soon();
+        using var streams = new Streams();
+        var failure = await Assert.ThrowsAsync<RuntimeException>(() => AttachAsync(container, streams));
+        Assert.Equal(RuntimeErrorCode.FailedPrecondition, failure.Code);
+    }
+
+    private static Task<IAttachment> AttachAsync(IContainer container, Streams streams) =>
+        container.AttachAsync(new() { Stdin = streams.Stdin, Stdout = streams.Stdout, Stderr = streams.Stderr }, CancellationToken.None);
+}
