@@ -14,6 +14,10 @@ using Berth.Network;
 using Berth.Plugins;
 using Berth.Sandboxes;
 using Berth.State;
+using Berth.Streaming;
+using Berth.Streaming.Sessions;
+using Berth.Streaming.Spdy;
+using Berth.Streaming.WebSockets;
 
 namespace Berth;
 
@@ -28,6 +32,7 @@ internal static class GatewayServices
         AddImages(services, options);
         AddSandboxes(services, options);
         AddContainers(services, options);
+        AddStreaming(services, options);
         AddAdmin(services);
         services.AddCri(static s => s.GetRequiredService<BerthMetrics>().Rpc);
     }
@@ -130,6 +135,24 @@ internal static class GatewayServices
             PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
         .AddSingleton<ISandboxContainers, SandboxContainers>()
         .AddSingleton<Recovery>();
+
+    private static void AddStreaming(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(options.Streaming)
+        .AddSingleton<StreamTickets>()
+        .AddSingleton<ExecSession>()
+        .AddSingleton<AttachSession>()
+        .AddSingleton<ConsoleServing>()
+        .AddSingleton<PodDialer>()
+        .AddSingleton<PortForwarder>()
+        .AddSingleton<SpdyServing>()
+        .AddSingleton<WebSocketServing>()
+        .AddSingleton(static s => new StreamingEndpoint(
+            s.GetRequiredService<StreamTickets>(),
+            s.GetRequiredService<SpdyServing>(),
+            s.GetRequiredService<WebSocketServing>(),
+            s.GetRequiredService<ILogger<StreamingEndpoint>>()))
+        .AddHostedSingleton<StreamingServer>()
+        .AddSingleton<StreamingUrls>();
 
     private static void AddAdmin(IServiceCollection services) => services
         .AddSingleton<AdminService>()

@@ -9,7 +9,7 @@ namespace Berth.Containers;
 /// <summary>What a command in a container left.</summary>
 public sealed record ExecResult(int ExitCode, byte[] Stdout, byte[] Stderr);
 
-/// <summary>ExecSync: a command in a running container, without a monitor; output is bounded and what is more is dropped.</summary>
+/// <summary>A command in a running container, without a monitor. ExecSync's output is bounded, and what is more is dropped.</summary>
 public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects objects, ContainerPaths paths, TimeProvider time)
 {
     private const int SigKill = 9;
@@ -29,43 +29,11 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
     /// <exception cref="RuntimeException">DeadlineExceeded at the time-out: kubelets read it as a failed probe.</exception>
     public async Task<ExecResult> ExecSyncAsync(string id, IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var container = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
-        if (command.Count == 0)
-        {
-            throw RuntimeException.InvalidArgument($"exec in container {container.Id}: the command is empty");
-        }
-
-        if (container.Phase != ContainerPhase.Running)
-        {
-            throw RuntimeException.FailedPrecondition($"exec in container {container.Id}: it is {container.Phase}, not running");
-        }
-
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
-        var processFile = WriteProcess(container.Id, command);
-        try
-        {
-            return await RunAsync(live, processFile, timeout, cancellationToken);
-        }
-        finally
-        {
-            File.Delete(processFile);
-        }
-    }
-
-    private async Task<ExecResult> RunAsync(IContainer live, string processFile, TimeSpan timeout, CancellationToken cancellationToken)
-    {
         using var stdout = new PipeCapture(MaxOutputBytes, keepTail: false);
         using var stderr = new PipeCapture(MaxOutputBytes, keepTail: false);
-        var process = await live.ExecAsync(
-            new ExecRequest
-            {
-                ExecId = Path.GetFileNameWithoutExtension(processFile),
-                ProcessPath = processFile,
-                Stdout = new StdioEndpoint(stdout.WriteEnd.Number, null),
-                Stderr = new StdioEndpoint(stderr.WriteEnd.Number, null),
-            },
-            cancellationToken);
+        var streams = new ExecStreams { Stdout = new(stdout.WriteEnd.Number, null), Stderr = new(stderr.WriteEnd.Number, null) };
+        using var exec = await PrepareAsync(id, command, streams, cancellationToken);
+        var process = exec.Process;
         await process.StartAsync(cancellationToken);
         stdout.WriteEnd.Dispose();
         stderr.WriteEnd.Dispose();
@@ -85,18 +53,75 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
             await drain.CancelAsync();
             await reading;
             throw e is TimeoutException
-                ? new RuntimeException(RuntimeErrorCode.DeadlineExceeded, $"exec in container {live.Id}: the command did not end within {timeout.TotalSeconds} s and was killed")
+                ? new RuntimeException(RuntimeErrorCode.DeadlineExceeded, $"exec in container {id}: the command did not end within {timeout.TotalSeconds} s and was killed")
                 : e;
         }
     }
 
-    // The container's own process, with another command and no terminal.
-    private string WriteProcess(string id, IReadOnlyList<string> command)
+    /// <summary>Prepares a command; its start is the caller's.</summary>
+    /// <exception cref="RuntimeException">The container does not run, or the command is empty.</exception>
+    public async Task<PreparedExec> PrepareAsync(string id, IReadOnlyList<string> command, ExecStreams streams, CancellationToken cancellationToken)
     {
-        var process = ExecProcess.Create(OciJson.ReadSpec(File.ReadAllBytes(paths.Config(id))).Process, command, terminal: false);
+        var container = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
+        if (command.Count == 0)
+        {
+            throw RuntimeException.InvalidArgument($"exec in container {container.Id}: the command is empty");
+        }
+
+        if (container.Phase != ContainerPhase.Running)
+        {
+            throw RuntimeException.FailedPrecondition($"exec in container {container.Id}: it is {container.Phase}, not running");
+        }
+
+        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
+            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
+        var file = WriteProcess(container.Id, command, streams.Terminal);
+        try
+        {
+            var request = new ExecRequest
+            {
+                ExecId = Path.GetFileNameWithoutExtension(file),
+                ProcessPath = file,
+                Stdin = streams.Stdin,
+                Stdout = streams.Stdout,
+                Stderr = streams.Stderr,
+                Terminal = streams.Terminal,
+            };
+            return new(await live.ExecAsync(request, cancellationToken), file);
+        }
+        catch
+        {
+            File.Delete(file);
+            throw;
+        }
+    }
+
+    // The container's own process, with another command.
+    private string WriteProcess(string id, IReadOnlyList<string> command, bool terminal)
+    {
+        var process = ExecProcess.Create(OciJson.ReadSpec(File.ReadAllBytes(paths.Config(id))).Process, command, terminal);
         var name = Interlocked.Increment(ref _lastExec).ToString(CultureInfo.InvariantCulture);
         var file = Path.Combine(paths.Execs(id), $"{Environment.ProcessId}-{name}.json");
         File.WriteAllBytes(file, OciJson.Write(process));
         return file;
     }
+}
+
+/// <summary>The standard streams of an exec.</summary>
+public sealed record ExecStreams
+{
+    public StdioEndpoint Stdin { get; init; }
+
+    public StdioEndpoint Stdout { get; init; }
+
+    public StdioEndpoint Stderr { get; init; }
+
+    public bool Terminal { get; init; }
+}
+
+/// <summary>An exec that can be started. To be disposed of after its end: it owns the file that the runtime reads.</summary>
+public sealed record PreparedExec(IProcess Process, string ProcessFile) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose() => File.Delete(ProcessFile);
 }

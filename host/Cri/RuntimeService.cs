@@ -2,6 +2,7 @@ using Berth.Abstractions;
 using Berth.Containers;
 using Berth.Cri.Mapping;
 using Berth.Sandboxes;
+using Berth.Streaming;
 
 namespace Berth.Cri;
 
@@ -16,6 +17,7 @@ public sealed partial class RuntimeService(
     GatewayStatus gateway,
     PodEvents events,
     PodSeriesReader series,
+    StreamingUrls streaming,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<RuntimeService> logger)

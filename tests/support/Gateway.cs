@@ -49,6 +49,9 @@ public sealed class Gateway : IAsyncDisposable
     /// <summary>Where pods' logs go.</summary>
     public string Logs => _disk.Folder("logs");
 
+    /// <summary>A pod's network namespace.</summary>
+    public string NetworkNamespace(string podId) => Path.Combine(State, "sandboxes", podId, "ns", "net");
+
     public Uri Metrics => new($"http://127.0.0.1:{_metricsPort}/metrics");
 
     /// <summary>The log of all its runs.</summary>

@@ -1,0 +1,226 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.IO.Pipelines;
+using Berth.Streaming;
+using Berth.Streaming.Spdy;
+using CsCheck;
+using Xunit;
+
+namespace Berth.Tests.Unit.Streaming;
+
+public sealed class SpdyTests
+{
+    private static readonly Gen<Dictionary<string, string>> Headers = Gen.Dictionary(Gen.Char['a', 'z'].Array[1, 20].Select(static c => new string(c)), Gen.String[Gen.Char[' ', '~'], 0, 40])[0, 20];
+
+    [Fact]
+    public void Dictionary_IsTheOne_OfTheProtocol()
+    {
+        var (a, b) = (1u, 0u);
+        foreach (var value in SpdyDictionary.Bytes.Span)
+        {
+            a = (a + value) % 65521;
+            b = (b + a) % 65521;
+        }
+
+        Assert.Equal((1423, SpdyDictionary.Adler32), (SpdyDictionary.Bytes.Length, (b << 16) | a));
+    }
+
+    [Fact]
+    public void HeaderBlocks_OfOneDirection_ComeBack() => Headers.Array[1, 8].Sample(static blocks =>
+    {
+        using var deflater = new SpdyDeflater();
+        using var inflater = new SpdyInflater();
+        foreach (var headers in blocks)
+        {
+            var back = SpdyHeaders.Parse(inflater.Inflate(deflater.Deflate(SpdyHeaders.Format(headers)), SpdyHeaders.MaxBytes));
+            Assert.Equal(headers.OrderBy(static h => h.Key, StringComparer.Ordinal), back.OrderBy(static h => h.Key, StringComparer.Ordinal));
+        }
+    });
+
+    [Fact]
+    public void Inflater_ABlockThatGrowsWithoutEnd_IsCutOff()
+    {
+        using var bomb = new MemoryStream();
+        using (var zlib = new ZLibStream(bomb, CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            zlib.Write(new byte[8 * 1024 * 1024]);
+        }
+
+        using var inflater = new SpdyInflater();
+        Assert.Throws<SpdyException>(() => inflater.Inflate(bomb.ToArray(), SpdyHeaders.MaxBytes));
+    }
+
+    [Fact]
+    public void Inflater_AnyBytes_GiveBytesOrARefusal() => Gen.Byte.Array[0, 200].Sample(static bytes =>
+    {
+        using var inflater = new SpdyInflater();
+        Refuses(() => inflater.Inflate(bytes, SpdyHeaders.MaxBytes));
+        using var second = new SpdyInflater();
+        Refuses(() => second.Inflate([0x78, 0xF9, 0xE3, 0xC6, 0xA7, 0xC2, .. bytes], SpdyHeaders.MaxBytes));
+    });
+
+    [Fact]
+    public void Headers_AnyBytes_GiveHeadersOrARefusal() => Gen.Byte[0, 8].Array[0, 64].Sample(static bytes => Refuses(() => SpdyHeaders.Parse(bytes)));
+
+    [Fact]
+    public async Task Connection_DataInAnyPieces_ComesWholeToItsReader()
+    {
+        var client = new TestPeer();
+        var content = Enumerable.Range(0, 300_000).Select(static i => (byte)(i * 7)).ToArray();
+        await client.OpenAsync(1, new() { ["streamtype"] = "data" });
+        var stream = await client.Accepted.WaitAsync(TimeSpan.FromSeconds(30));
+        var sending = Task.Run(async () =>
+        {
+            foreach (var piece in content.Chunk(70_001))
+            {
+                await client.DataAsync(1, piece, fin: false);
+            }
+
+            await client.DataAsync(1, [], fin: true);
+        });
+        using var received = new MemoryStream();
+        var buffer = new byte[33_333];
+        while (await stream.ReadAsync(buffer, CancellationToken.None) is var count and > 0)
+        {
+            received.Write(buffer, 0, count);
+        }
+
+        await sending;
+        Assert.Equal(content, received.ToArray());
+        await client.CloseAsync();
+    }
+
+    [Fact]
+    public Task Connection_AnyBytes_EndsItAndNothingElse() => Gen.Byte.Array[0, 400].SampleAsync(static async bytes =>
+    {
+        var client = new TestPeer();
+        await client.SendAsync(bytes);
+        await client.CloseAsync();
+    }, iter: 300);
+
+    [Fact]
+    public async Task Connection_IdsThatDoNotRise_AreReset()
+    {
+        var client = new TestPeer();
+        await client.OpenAsync(5, new() { ["streamtype"] = "data" });
+        await client.OpenAsync(3, new() { ["streamtype"] = "data" });
+        var frames = await client.ReadFramesAsync(2);
+        Assert.Equal((SpdyWire.SynReply, 5u), frames[0]);
+        Assert.Equal((SpdyWire.RstStream, 3u), frames[1]);
+        await client.CloseAsync();
+    }
+
+    private static void Refuses(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (SpdyException)
+        {
+            return;
+        }
+    }
+
+    // A client at the other end of two pipes.
+    private sealed class TestPeer : ISpdyPeer
+    {
+        private readonly Pipe _toServer = new();
+        private readonly Pipe _toClient = new();
+        private readonly SpdyDeflater _deflater = new();
+        private readonly IdleTimer _idle = new(TimeProvider.System);
+        private readonly SpdyConnection _connection;
+        private readonly TaskCompletionSource<SpdyStream> _accepted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Task _running;
+
+        public TestPeer()
+        {
+            _connection = new(new Duplex(_toServer.Reader.AsStream(), _toClient.Writer.AsStream()), this, _idle, TimeProvider.System);
+            _running = _connection.RunAsync(CancellationToken.None);
+        }
+
+        public Task<SpdyStream> Accepted => _accepted.Task;
+
+        public bool Accepts(uint id, IReadOnlyDictionary<string, string> headers) => true;
+
+        public void Opened(SpdyStream stream) => _accepted.TrySetResult(stream);
+
+        public Task OpenAsync(uint id, Dictionary<string, string> headers)
+        {
+            var block = _deflater.Deflate(SpdyHeaders.Format(headers));
+            return SendAsync([0x80, 3, 0, 1, .. Number((uint)(10 + block.Length)), .. Number(id), .. Number(0), 0, 0, .. block]);
+        }
+
+        public Task DataAsync(uint id, byte[] bytes, bool fin) =>
+            SendAsync([.. Number(id), .. Number(((fin ? 1u : 0) << 24) | (uint)bytes.Length), .. bytes]);
+
+        public async Task SendAsync(byte[] bytes) => await _toServer.Writer.WriteAsync(bytes);
+
+        public async Task<List<(ushort Type, uint Id)>> ReadFramesAsync(int count)
+        {
+            await using var stream = _toClient.Reader.AsStream(leaveOpen: true);
+            var frames = new List<(ushort, uint)>();
+            while (frames.Count < count)
+            {
+                var head = new byte[8];
+                await stream.ReadExactlyAsync(head);
+                var body = new byte[BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(4)) & 0xFFFFFF];
+                await stream.ReadExactlyAsync(body);
+                frames.Add((BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(2)), BinaryPrimitives.ReadUInt32BigEndian(body)));
+            }
+
+            return frames;
+        }
+
+        public async Task CloseAsync()
+        {
+            await _toServer.Writer.CompleteAsync();
+            try
+            {
+                await _running.WaitAsync(TimeSpan.FromSeconds(30));
+            }
+            catch (SpdyException)
+            {
+                // That the bytes were none of the protocol is no other failure.
+            }
+
+            _connection.Dispose();
+            _deflater.Dispose();
+            _idle.Dispose();
+        }
+
+        private static byte[] Number(uint number)
+        {
+            var bytes = new byte[4];
+            BinaryPrimitives.WriteUInt32BigEndian(bytes, number);
+            return bytes;
+        }
+    }
+
+    private sealed class Duplex(Stream input, Stream output) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => input.ReadAsync(buffer, cancellationToken);
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => output.WriteAsync(buffer, cancellationToken);
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+    }
+}
