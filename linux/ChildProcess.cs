@@ -21,6 +21,9 @@ public sealed record Command
     /// <summary>Descriptors by their number in the child; 0, 1 and 2 are /dev/null where missing. All others are closed.</summary>
     public IReadOnlyDictionary<int, SafeFd> Descriptors { get; init; } = new Dictionary<int, SafeFd>();
 
+    /// <summary>The network namespace that the child starts in; null is the gateway's.</summary>
+    public string? NetworkNamespace { get; init; }
+
     /// <summary>Makes the child the leader of a process group of its own, so that the terminal's signals spare it.</summary>
     public bool NewProcessGroup { get; init; }
 
@@ -43,7 +46,8 @@ public sealed class ChildProcess : IDisposable
     public static ChildProcess Start(Command command)
     {
         var path = Executable.Find(command.Path) ?? throw new LinuxException("posix_spawn", command.Path, Libc.ENOENT);
-        var pid = Spawn(path, command);
+        // A child inherits the namespaces of the thread that starts it.
+        var pid = command.NetworkNamespace is { } network ? Namespaces.InNetwork(network, () => Spawn(path, command)) : Spawn(path, command);
         return new(PidFd.TryOpen(pid) ?? throw new LinuxException("pidfd_open", $"pid {pid}", Libc.ESRCH));
     }
 

@@ -5,12 +5,15 @@ namespace Berth.Linux;
 /// <summary>Mounting, see mount(2) and umount(2).</summary>
 public static class Mounts
 {
-    private const ulong MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_BIND = 4096, MS_REC = 16384, MS_PRIVATE = 1 << 18, MS_SHARED = 1 << 20;
+    private const ulong MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_BIND = 4096, MS_REC = 16384, MS_PRIVATE = 1 << 18, MS_SHARED = 1 << 20;
     private const int MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
     /// <summary>Makes an existing file or folder appear at another, existing path.</summary>
     public static void Bind(string source, string target, bool recursive = false) =>
         Mount(source, target, null, MS_BIND | (recursive ? MS_REC : 0), null);
+
+    /// <summary>Makes a bind mount read-only; of mounts beneath it each keeps its own access.</summary>
+    public static void MakeReadOnly(string target) => Mount(null, target, null, MS_BIND | MS_REMOUNT | MS_RDONLY, null);
 
     /// <summary>A tmpfs without devices, setuid or executables.</summary>
     /// <param name="target">An existing folder.</param>
