@@ -10,6 +10,9 @@ public static class Kernel
     /// <summary>Such as 6.1.0.</summary>
     public static Version Version => Environment.OSVersion.Version;
 
+    /// <summary>Such as 6.1.0-28-amd64, see uname(2).</summary>
+    public static string Release => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+
     /// <summary>Whether AppArmor profiles are enforced.</summary>
     public static bool HasAppArmor =>
         File.Exists("/sys/module/apparmor/parameters/enabled") && File.ReadAllText("/sys/module/apparmor/parameters/enabled").StartsWith('Y');
