@@ -1,0 +1,19 @@
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Vm;
+
+/// <summary>What the agent tells of one process. Calls come one after another and must not wait.</summary>
+internal interface IProcessEvents
+{
+    /// <summary>Bytes of each stream that are safe already, from an earlier connection.</summary>
+    (long Stdout, long Stderr) Offsets { get; }
+
+    /// <summary>Output; the task completes when it is safe, and the agent need not keep it.</summary>
+    ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes);
+
+    /// <summary>The end, after the last output is safe. When it returns, the exit is safe too.</summary>
+    void OnExit(ProcessExit exit);
+
+    /// <summary>Nobody will tell the end.</summary>
+    void OnLost(ProcessExit exit);
+}

@@ -1,0 +1,14 @@
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Vm;
+
+internal static class SignalNumber
+{
+    public static void Validate(int signal)
+    {
+        if (signal is < 1 or > 64)
+        {
+            throw RuntimeException.InvalidArgument($"signal {signal} is not one of 1 to 64");
+        }
+    }
+}

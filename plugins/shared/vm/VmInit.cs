@@ -1,0 +1,115 @@
+using Berth.Abstractions;
+
+namespace Berth.Plugins.Vm;
+
+/// <summary>A container's first process: created, then running, then ended. It is a process of the guest, so the host knows no id of it.</summary>
+internal sealed class VmInit : IProcess, IProcessEvents
+{
+    // As containerd reports a container that could not start.
+    private const int RefusedCode = 128;
+    private readonly CreateContainerRequest _request;
+    private readonly ContainerState _state;
+    private readonly ContainerLog _log;
+    private readonly GuestAgent _agent;
+    private readonly VmTools _tools;
+    private readonly ContainerFiles _files;
+    private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SharedRun _start = new();
+
+    public VmInit(CreateContainerRequest request, ContainerState state, ContainerLog log, GuestAgent agent, VmTools tools)
+    {
+        (_request, _state, _log, _agent, _tools) = (request, state, log, agent, tools);
+        _files = new(state.PrivateDirectory);
+        if (_files.ReadExit() is { } exit)
+        {
+            _exit.SetResult(exit);
+        }
+    }
+
+    public int Pid => 0;
+
+    public Task<ProcessExit> Exit => _exit.Task;
+
+    public ContainerLog Log => _log;
+
+    public (long Stdout, long Stderr) Offsets => (_log.Stdout, _log.Stderr);
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (_state.Refusal is { } reason)
+        {
+            End(new() { Code = RefusedCode, FinishedAt = _tools.Clock.GetUtcNow() });
+            throw RuntimeException.FailedPrecondition($"container {_request.ContainerId} cannot start: {reason}");
+        }
+
+        await _start.RunAsync(() => StartOnceAsync(cancellationToken)).ConfigureAwait(false);
+    }
+
+    public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
+    {
+        SignalNumber.Validate(signal);
+        return Exit.IsCompleted ? Task.CompletedTask : _agent.SignalAsync(_request.ContainerId, null, signal, scope == SignalScope.All, cancellationToken);
+    }
+
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) => !_request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000
+        ? throw RuntimeException.InvalidArgument(
+            $"container {_request.ContainerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way")
+        : _agent.ResizeAsync(_request.ContainerId, null, columns, rows, cancellationToken);
+
+    public Task CloseStdinAsync(CancellationToken cancellationToken) => _request switch
+    {
+        _ when Exit.IsCompleted => Task.CompletedTask,
+        { Stdin: false } => Task.CompletedTask,
+        { StdinOnce: true } => _agent.CloseStdinAsync(_request.ContainerId, null, cancellationToken),
+        _ => throw RuntimeException.FailedPrecondition($"container {_request.ContainerId}: its standard input was created to stay open (stdin without stdinOnce)"),
+    };
+
+    public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes)
+    {
+        _log.Append(isStderr, offset, bytes.Span);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The exit as the guest tells it, after the last byte of output.</summary>
+    public void OnExit(ProcessExit exit) => End(exit);
+
+    /// <summary>The VM is gone, or knows nothing of it.</summary>
+    public void OnLost(ProcessExit exit) => End(exit);
+
+    private async Task StartOnceAsync(CancellationToken cancellationToken)
+    {
+        if (Exit.IsCompleted)
+        {
+            throw RuntimeException.FailedPrecondition($"container {_request.ContainerId} has ended");
+        }
+
+        try
+        {
+            await _agent.StartAsync(_request.ContainerId, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.FailedPrecondition)
+        {
+            End(new() { Code = RefusedCode, FinishedAt = _tools.Clock.GetUtcNow() });
+            throw RuntimeException.FailedPrecondition($"container {_request.ContainerId} cannot start: {e.Message}");
+        }
+    }
+
+    private void End(ProcessExit exit)
+    {
+        if (_exit.Task.IsCompleted)
+        {
+            return;
+        }
+
+        try
+        {
+            _files.WriteExit(exit);
+        }
+        catch (RuntimeException e)
+        {
+            _tools.Log.Write(PluginLogLevel.Warning, $"container {_request.ContainerId}: {e.Message}");
+        }
+
+        _exit.TrySetResult(exit);
+    }
+}
