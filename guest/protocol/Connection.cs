@@ -74,6 +74,9 @@ public sealed record GuestProcess
 
     /// <summary>It has ended. <see cref="FrameKind.Exit"/> follows, once the output is acknowledged, unless the host has acknowledged it before.</summary>
     public bool Ended { get; init; }
+
+    /// <summary>How it ended; output may still be on its way.</summary>
+    public GuestExit? Exit { get; init; }
 }
 
 /// <summary>The end of a process.</summary>

@@ -36,7 +36,7 @@ public sealed record GuestRequest
     /// <summary>Asks for a container's usage.</summary>
     public ContainerName? Stats { get; init; }
 
-    /// <summary>Ends all of a container and forgets it, with its mounts. Its exit is reported first, if it is not acknowledged, but not waited for.</summary>
+    /// <summary>Ends all of a container and forgets it, with its mounts. Output and exits that are not acknowledged by then are dropped.</summary>
     public ContainerName? Delete { get; init; }
 
     /// <summary>Connects to a port of the guest's loopback.</summary>
