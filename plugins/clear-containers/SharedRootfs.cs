@@ -35,8 +35,10 @@ internal sealed class SharedRootfs : IRootfsSupply
         return Task.FromResult(new GuestFiles
         {
             Rootfs = rootfs,
-            Sources = mounts.ToDictionary(static m => m.Index, m => Add(string.Create(CultureInfo.InvariantCulture, $"m{m.Index}"), m.Source, m.ReadOnly, m.Recursive)),
+            Sources = mounts.ToDictionary(static m => m.Index, m => (IReadOnlyList<GuestSource>)[new("", AddMount(m))]),
         });
+
+        string AddMount(HostMount mount) => Add(string.Create(CultureInfo.InvariantCulture, $"m{mount.Index}"), mount.Source, mount.ReadOnly, mount.Recursive);
 
         string Add(string name, string source, bool readOnly, bool recursive) =>
             $"{GuestPaths.Share(QemuArguments.ShareTag)}/{ShareFolder.Add(files, id, name, source, readOnly, recursive)}";

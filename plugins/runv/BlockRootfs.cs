@@ -12,38 +12,14 @@ namespace Berth.Plugins.Runv;
 /// </summary>
 internal sealed class BlockRootfs : IRootfsSupply
 {
-    // hosts, resolv.conf, a config map: what the kubelet mounts read-only. A request to the guest holds 4 MiB, in base64.
-    private const long MaxFileBytes = 1 << 20, MaxBytes = 2 << 20;
+    // virtio-blk's serial, in bytes.
     private const int SerialLength = 20;
 
     public RootfsForm Form => RootfsForm.Block;
 
     public bool SharesFolders => false;
 
-    public void Check(CreateContainerRequest request, IReadOnlyList<HostMount> mounts)
-    {
-        var total = 0L;
-        foreach (var mount in mounts)
-        {
-            var file = new FileInfo(mount.Source);
-            if (!file.Exists)
-            {
-                throw Refused(request, mount, Directory.Exists(mount.Source) ? "is a folder of the host" : "is no regular file");
-            }
-
-            // The kubelet reads the termination log after the end, and nothing comes back.
-            if (!mount.ReadOnly && !IsPodFile(mount))
-            {
-                throw Refused(request, mount, "is writable");
-            }
-
-            total += file.Length;
-            if (file.Length > MaxFileBytes || total > MaxBytes)
-            {
-                throw Refused(request, mount, $"makes more than {MaxFileBytes} bytes, or {MaxBytes} for all");
-            }
-        }
-    }
+    public void Check(CreateContainerRequest request, IReadOnlyList<HostMount> mounts) => CopiedFiles.Read(request.ContainerId, mounts);
 
     public string? PlanDisk(CreateContainerRequest request) => Serial(request.ContainerId);
 
@@ -55,22 +31,15 @@ internal sealed class BlockRootfs : IRootfsSupply
         await Qmp.TalkAsync(files.Qmp, (qmp, token) => PlugAsync(qmp, Serial(id), image, token), cancellationToken).ConfigureAwait(false);
         var disk = new MountDisk { ContainerId = id, Serial = Serial(id), FileSystem = request.Rootfs.FileSystem ?? "erofs" };
         await agent.MountDiskAsync(disk, cancellationToken).ConfigureAwait(false);
-        var contents = new Dictionary<string, byte[]>();
-        foreach (var mount in mounts)
+        var copied = CopiedFiles.Read(id, mounts);
+        if (copied.Count > 0)
         {
-            contents[Name(mount)] = await File.ReadAllBytesAsync(mount.Source, cancellationToken).ConfigureAwait(false);
-        }
-
-        if (contents.Count > 0)
-        {
+            var contents = copied.Select(static (f, i) => (Name(i), f.Content)).ToDictionary();
             await agent.WriteFilesAsync(id, contents, cancellationToken).ConfigureAwait(false);
         }
 
-        return new()
-        {
-            Rootfs = GuestPaths.Rootfs(id),
-            Sources = mounts.ToDictionary(static m => m.Index, m => $"{GuestPaths.Files(id)}/{Name(m)}"),
-        };
+        var sources = copied.Select((f, i) => (f.Mount, Source: new GuestSource(f.Path, $"{GuestPaths.Files(id)}/{Name(i)}"))).ToLookup(static s => s.Mount, static s => s.Source);
+        return new() { Rootfs = GuestPaths.Rootfs(id), Sources = mounts.ToDictionary(static m => m.Index, m => (IReadOnlyList<GuestSource>)[.. sources[m.Index]]) };
     }
 
     public async Task RemoveAsync(VmFiles files, string containerId, ContainerState? state, CancellationToken cancellationToken)
@@ -122,13 +91,7 @@ internal sealed class BlockRootfs : IRootfsSupply
         }
     }
 
-    private static bool IsPodFile(HostMount mount) => mount.Destination is "/etc/hosts" or "/etc/hostname" or "/etc/resolv.conf";
-
     private static string Serial(string containerId) => containerId[..SerialLength];
 
-    private static string Name(HostMount mount) => string.Create(CultureInfo.InvariantCulture, $"m{mount.Index}");
-
-    private static RuntimeException Refused(CreateContainerRequest request, HostMount mount, string why) => new(
-        RuntimeErrorCode.NotSupported,
-        $"container {request.ContainerId}: {mount.Source}, to be mounted on {mount.Destination}, {why}, and this handler shares nothing with the host: only small files can be copied in, read-only; use the handler clear-containers");
+    private static string Name(int index) => string.Create(CultureInfo.InvariantCulture, $"f{index}");
 }

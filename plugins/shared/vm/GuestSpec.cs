@@ -48,23 +48,12 @@ internal sealed class GuestSpec
     /// <param name="cgroup">The container's cgroup in the guest.</param>
     /// <param name="sharedMemory">The folder in the guest that is the pod's /dev/shm.</param>
     /// <param name="sources">Paths in the guest, by the mount's place.</param>
-    public byte[] Build(string rootfs, string cgroup, string sharedMemory, IReadOnlyDictionary<int, string> sources)
+    public byte[] Build(string rootfs, string cgroup, string sharedMemory, IReadOnlyDictionary<int, IReadOnlyList<GuestSource>> sources)
     {
         var config = _config.DeepClone().AsObject();
         config.Remove("hooks");
         Child(config, "root")["path"] = rootfs;
-        foreach (var (mount, index) in Mounts(config).Select(static (m, i) => (m, i)))
-        {
-            if (sources.TryGetValue(index, out var source))
-            {
-                mount["source"] = source;
-            }
-            else if (Describe(mount, index) is { Destination: "/dev/shm" })
-            {
-                mount["source"] = sharedMemory;
-            }
-        }
-
+        config["mounts"] = new JsonArray([.. Mounts().SelectMany((m, i) => InGuest(m, sources.GetValueOrDefault(i), sharedMemory, i))]);
         if (config["process"] is JsonObject process)
         {
             RemoveAll(process, HostOnly);
@@ -96,6 +85,26 @@ internal sealed class GuestSpec
         return resources;
     }
 
+    private static IEnumerable<JsonNode> InGuest(JsonObject mount, IReadOnlyList<GuestSource>? sources, string sharedMemory, int index)
+    {
+        if (sources is null)
+        {
+            sources = Describe(mount, index) is { Destination: "/dev/shm" } ? [new("", sharedMemory)] : [new("", mount["source"]?.ToString() ?? "")];
+        }
+
+        foreach (var source in sources)
+        {
+            var own = mount.DeepClone().AsObject();
+            own["source"] = source.Path;
+            if (source.SubPath.Length > 0)
+            {
+                own["destination"] = $"{mount["destination"]}/{source.SubPath}";
+            }
+
+            yield return own;
+        }
+    }
+
     private static JsonArray Namespaces(JsonArray? given)
     {
         var kept = (given ?? []).OfType<JsonObject>().Select(static n => n["type"]?.ToString())
@@ -103,9 +112,7 @@ internal sealed class GuestSpec
         return new([.. kept.Select(static t => (JsonNode)new JsonObject { ["type"] = t })]);
     }
 
-    private IEnumerable<JsonObject> Mounts() => Mounts(_config);
-
-    private static IEnumerable<JsonObject> Mounts(JsonObject config) => (config["mounts"] as JsonArray ?? []).OfType<JsonObject>();
+    private IEnumerable<JsonObject> Mounts() => (_config["mounts"] as JsonArray ?? []).OfType<JsonObject>();
 
     private static HostMount? Describe(JsonObject mount, int index)
     {

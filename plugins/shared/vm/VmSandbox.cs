@@ -53,6 +53,12 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
     public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken)
     {
         DemandRunning();
+        if (_containers.ContainsKey(request.ContainerId))
+        {
+            await new ContainerRemover(_files, _tools).RemoveAsync(request.ContainerId, Agent).ConfigureAwait(false);
+            Forget(request.ContainerId);
+        }
+
         return _containers[request.ContainerId] = await new ContainerCreator(_files, Agent, _tools).CreateAsync(request, cancellationToken).ConfigureAwait(false);
     }
 

@@ -1,0 +1,132 @@
+using System.Text;
+using Berth.Abstractions;
+using Berth.Linux;
+using Berth.Plugins.Vm;
+
+namespace Berth.Plugins.Runv;
+
+/// <summary>
+/// The files of the host that a container wants, read to be copied into the guest: a file, or the files of a folder (a config
+/// map, a service account's token), whose links are followed as long as they stay in it.
+/// </summary>
+internal sealed class CopiedFiles
+{
+    // A request to the guest holds 4 MiB, and bytes in JSON take a third more.
+    private const int MaxBytes = 2 << 20, MaxFiles = 128, MaxDepth = 8;
+    private readonly List<CopiedFile> _files = [];
+    private int _room = MaxBytes;
+
+    private CopiedFiles()
+    {
+    }
+
+    /// <summary>Reads all of a container's mounts.</summary>
+    /// <exception cref="RuntimeException"><see cref="RuntimeErrorCode.NotSupported"/>: one of them cannot be copied; the message names it.</exception>
+    public static IReadOnlyList<CopiedFile> Read(string containerId, IReadOnlyList<HostMount> mounts)
+    {
+        var copied = new CopiedFiles();
+        foreach (var mount in mounts)
+        {
+            try
+            {
+                copied.Add(mount);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Refusal(containerId, mount, $"cannot be read ({e.Message})");
+            }
+            catch (NotSupportedException e)
+            {
+                throw Refusal(containerId, mount, e.Message);
+            }
+        }
+
+        return copied._files;
+    }
+
+    private void Add(HostMount mount)
+    {
+        if (Directory.Exists(mount.Source))
+        {
+            if (!mount.ReadOnly)
+            {
+                throw new NotSupportedException("is a writable folder");
+            }
+
+            using var root = SafeFd.OpenDirectory(mount.Source);
+            AddFolder(mount, root, "", MaxDepth);
+            return;
+        }
+
+        if (FileStatus.Find(mount.Source) is not { Kind: FileKind.Regular })
+        {
+            throw new NotSupportedException("is neither a folder nor a regular file");
+        }
+
+        using var file = SafeFd.OpenRead(mount.Source);
+        Add(mount, "", file);
+    }
+
+    // Names that begin with two dots are how the kubelet exchanges a volume's files at once; the links to them are what counts.
+    private void AddFolder(HostMount mount, SafeFd root, string path, int depth)
+    {
+        foreach (var name in Directory.EnumerateFileSystemEntries(Path.Combine(mount.Source, path)).Select(static p => Path.GetFileName(p)).Order(StringComparer.Ordinal))
+        {
+            if (name.StartsWith("..", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            var inner = Path.Combine(path, name);
+            using var located = FilesAt.Locate(root, Encoding.UTF8.GetBytes(inner), followLast: true);
+            switch (FileStatus.Of(located).Kind)
+            {
+                case FileKind.Folder when depth > 0:
+                    AddFolder(mount, root, inner, depth - 1);
+                    break;
+                case FileKind.Regular:
+                    using (var file = Beneath.OpenInRoot(root, inner))
+                    {
+                        Add(mount, inner, file);
+                    }
+
+                    break;
+                default:
+                    throw new NotSupportedException($"has in it '{inner}', which is no regular file");
+            }
+        }
+    }
+
+    private void Add(HostMount mount, string path, SafeFd file)
+    {
+        using var content = new MemoryStream();
+        var buffer = new byte[16 * 1024];
+        while (file.Read(buffer) is > 0 and var count)
+        {
+            _room -= count;
+            if (_room < 0)
+            {
+                throw new NotSupportedException($"makes more than {MaxBytes} bytes together with the others");
+            }
+
+            content.Write(buffer.AsSpan(0, count));
+        }
+
+        if (_files.Count == MaxFiles)
+        {
+            throw new NotSupportedException($"makes more than {MaxFiles} files together with the others");
+        }
+
+        _files.Add(new(mount.Index, path, content.ToArray()));
+    }
+
+    private static RuntimeException Refusal(string containerId, HostMount mount, string why) => new(
+        RuntimeErrorCode.NotSupported,
+        $"container {containerId}: {mount.Source}, to be mounted on {mount.Destination}, {why}, and this handler shares nothing with the host: small files and read-only folders of them are copied in; use the handler clear-containers");
+}
+
+/// <summary>A file to be copied.</summary>
+/// <param name="Mount">The place of its mount in config.json.</param>
+/// <param name="Path">Beneath the mount; empty for a mount that is a file.</param>
+/// <param name="Content">Its bytes.</param>
+internal sealed record CopiedFile(int Mount, string Path, byte[] Content);
