@@ -36,6 +36,8 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
     private Task _loop = Task.CompletedTask;
     private uint _lastRequest;
     private string _nonce = "";
+    private long _helloAt;
+    private bool _mayRepeat;
 
     public GuestFacts? Facts { get; private set; }
 
@@ -60,14 +62,16 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
     public Task CreateAsync(string containerId, byte[] config, bool stdin, IProcessEvents events, CancellationToken cancellationToken) => CallAsync(
         new() { Create = new() { ContainerId = containerId, Config = Encoding.UTF8.GetString(config), Stdin = stdin } },
         cancellationToken,
-        answer => Attach(containerId, null, answer.Process, new(events)));
+        answer => Attach(containerId, null, answer.Process, new(events)),
+        asksRuntime: true);
 
-    public Task StartAsync(string containerId, CancellationToken cancellationToken) => CallAsync(new() { Start = new(containerId) }, cancellationToken);
+    public Task StartAsync(string containerId, CancellationToken cancellationToken) => CallAsync(new() { Start = new(containerId) }, cancellationToken, asksRuntime: true);
 
     public Task ExecAsync(string containerId, string execId, byte[] process, bool stdin, IProcessEvents events, CancellationToken cancellationToken) => CallAsync(
         new() { Exec = new() { ContainerId = containerId, ExecId = execId, Process = Encoding.UTF8.GetString(process), Stdin = stdin } },
         cancellationToken,
-        answer => Attach(containerId, execId, answer.Process, new(events)));
+        answer => Attach(containerId, execId, answer.Process, new(events)),
+        asksRuntime: true);
 
     public Task SignalAsync(string containerId, string? execId, int signal, bool all, CancellationToken cancellationToken) =>
         CallAsync(new() { Signal = new(containerId, execId, signal, all) }, cancellationToken);
@@ -154,6 +158,7 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
             try
             {
                 using var wire = await AgentWire.ConnectAsync(socketPath, _disposed.Token).ConfigureAwait(false);
+                _mayRepeat = true;
                 SayHello(wire);
                 await wire.RunAsync(frame => OnFrame(wire, frame), _disposed.Token).ConfigureAwait(false);
             }
@@ -176,8 +181,6 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
         var hello = new Hello { Version = ProtocolFacts.Version, Nonce = _nonce, Now = clock.GetUtcNow() };
         wire.SendMessage(FrameKind.Hello, 0, ProtocolJson.Write(hello, ProtocolJson.Default.Hello));
     }
-
-    private long _helloAt;
 
     private void Disconnect()
     {
@@ -220,13 +223,13 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
         return await connected.WaitAsync(AnswerLimit, clock, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<GuestResponse> CallAsync(GuestRequest request, CancellationToken cancellationToken, Action<GuestResponse>? onSuccess = null)
+    private async Task<GuestResponse> CallAsync(GuestRequest request, CancellationToken cancellationToken, Action<GuestResponse>? onSuccess = null, bool asksRuntime = false)
     {
         try
         {
             var wire = await ConnectedAsync(cancellationToken).ConfigureAwait(false);
             var id = Interlocked.Increment(ref _lastRequest);
-            var pending = _pending[id] = new(onSuccess);
+            var pending = _pending[id] = new(onSuccess, asksRuntime);
             try
             {
                 wire.SendMessage(FrameKind.Request, id, ProtocolJson.Write(request, ProtocolJson.Default.GuestRequest));
@@ -306,8 +309,9 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
             throw new InvalidDataException($"the agent speaks version {welcome.Version} of the protocol, this plugin {ProtocolFacts.Version}: its pod must be made anew");
         }
 
-        if (clock.GetElapsedTime(_helloAt) > StaleHello)
+        if (_mayRepeat && clock.GetElapsedTime(_helloAt) > StaleHello)
         {
+            _mayRepeat = false;
             SayHello(wire);
             return;
         }
@@ -372,7 +376,8 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
 
         if (response.Error is { } error)
         {
-            pending.Answer.TrySetException(new RuntimeException(CodeOf(error.Code), error.Message));
+            pending.Answer.TrySetException(new RuntimeException(
+                pending.AsksRuntime && error.Code == GuestErrorCode.Unavailable ? RuntimeErrorCode.FailedPrecondition : CodeOf(error.Code), error.Message));
             return;
         }
 
@@ -434,8 +439,11 @@ internal sealed class GuestAgent(string socketPath, IPluginLog log, TimeProvider
         _ => RuntimeErrorCode.Internal,
     };
 
-    private sealed class Pending(Action<GuestResponse>? onSuccess)
+    private sealed class Pending(Action<GuestResponse>? onSuccess, bool asksRuntime)
     {
+        // The runtime's own refusal: nothing that a retry would mend.
+        public bool AsksRuntime => asksRuntime;
+
         public Action<GuestResponse>? OnSuccess => onSuccess;
 
         public TaskCompletionSource<GuestResponse> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -35,7 +35,7 @@ internal sealed record GuestImage(string Folder)
             {
                 if (Path.GetFileName(folder) == "artifacts")
                 {
-                    yield return Path.Combine(folder, "guest");
+                    yield return Path.Combine(folder, "guest-vm");
                 }
             }
         }
