@@ -16,9 +16,8 @@ internal sealed class FileServer(string? configured)
     /// <summary>The program.</summary>
     /// <exception cref="RuntimeException">There is none; the message names the package.</exception>
     public string Executable => (configured is null ? (string[])[OfItsOwn, WithQemu] : [configured]).FirstOrDefault(static p => Berth.Linux.Executable.Find(p) is not null)
-        ?? throw RuntimeException.Unavailable(configured is not null
-            ? $"the file server {configured} is no executable file; set the option 'fileServer'"
-            : $"the file server is neither {OfItsOwn} nor {WithQemu}: install the Debian package virtiofsd (13) or qemu-system-x86 (12)");
+        ?? throw RuntimeException.Unavailable(
+            $"the file server is not {configured ?? $"{OfItsOwn} or {WithQemu}"}: install the Debian package virtiofsd (13) or qemu-system-x86 (12), or set the option 'fileServer'");
 
     public HeldProcess Start(VmFiles files, string? networkNamespace)
     {
