@@ -34,6 +34,10 @@ internal sealed class Agent
             // Not what this version of the protocol knows; the answer names the frame.
             Respond(frame.Id, new() { Error = new(GuestErrorCode.InvalidArgument, $"frame {frame.Kind} {frame.Id}: {e.Message}") });
         }
+        catch (AgentException e)
+        {
+            Respond(frame.Id, new() { Error = new(e.Code, $"frame {frame.Kind} {frame.Id}: {e.Message}") });
+        }
     }
 
     private void Dispatch(Frame frame)
@@ -132,9 +136,10 @@ internal sealed class Agent
         {
             response = new() { Error = new(GuestErrorCode.InvalidArgument, e.Message) };
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or FormatException)
+        catch (Exception e)
         {
-            response = new() { Error = new(GuestErrorCode.Internal, e.Message) };
+            // Whoever asked waits for an answer, and one request must not end the pod.
+            response = new() { Error = new(GuestErrorCode.Internal, $"{e.GetType().Name}: {e.Message}") };
         }
 
         // Whoever asked in an earlier connection is gone; what it made is in the welcome.

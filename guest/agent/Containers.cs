@@ -65,6 +65,7 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
         Container.Check(request.ExecId);
         if (container.Execs.TryGetValue(request.ExecId, out var known))
         {
+            await known.Launching.ConfigureAwait(false);
             return known.Describe();
         }
 
@@ -76,23 +77,7 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
         var (json, terminal) = ContainerConfig.Process(request.Process);
         var process = processes.Add(container.Id, request.ExecId, terminal);
         container.Execs[request.ExecId] = process;
-        var name = $"exec-{process.Number.ToString(CultureInfo.InvariantCulture)}";
-        var file = Path.Combine(container.Folder, name + ".json");
-        try
-        {
-            File.WriteAllBytes(file, json);
-            await LaunchAsync(container, process, name, request.Stdin, ["exec", "--detach", $"--process={file}", container.Id]).ConfigureAwait(false);
-        }
-        catch
-        {
-            Forget(container, process);
-            throw;
-        }
-        finally
-        {
-            File.Delete(file);
-        }
-
+        await (process.Launching = ExecAsync(container, process, json, request.Stdin)).ConfigureAwait(false);
         return process.Describe();
     }
 
@@ -132,7 +117,7 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
         if (container.Creating is { } creating)
         {
             // Its failure was the create's answer.
-            await creating.ContinueWith(static _ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            await creating.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         KillAll(container);
@@ -154,6 +139,26 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
         if (process.ExecId is not null && _containers.TryGetValue(process.ContainerId, out var container))
         {
             Forget(container, process);
+        }
+    }
+
+    private async Task ExecAsync(Container container, RunningProcess process, byte[] json, bool stdin)
+    {
+        var name = $"exec-{process.Number.ToString(CultureInfo.InvariantCulture)}";
+        var file = Path.Combine(container.Folder, name + ".json");
+        try
+        {
+            File.WriteAllBytes(file, json);
+            await LaunchAsync(container, process, name, stdin, ["exec", "--detach", $"--process={file}", container.Id]).ConfigureAwait(false);
+        }
+        catch
+        {
+            Forget(container, process);
+            throw;
+        }
+        finally
+        {
+            File.Delete(file);
         }
     }
 

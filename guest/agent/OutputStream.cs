@@ -14,6 +14,9 @@ internal sealed unsafe class OutputStream : IDisposable
 {
     private const int ReadBytes = 32 * 1024;
     private const int PageBytes = 4096;
+
+    // A line is sent at once if the host has all before it; otherwise lines gather until it has, or until there are so many bytes.
+    private const int GatherBytes = 8 * 1024;
     private readonly EventLoop _loop;
     private readonly Action _changed;
     private readonly int _file = AgentException.Check(Libc.memfd_create("output", Libc.MFD_CLOEXEC), "memfd_create", "");
@@ -49,6 +52,11 @@ internal sealed unsafe class OutputStream : IDisposable
     /// <summary>The next piece to send; empty if there is none or the window is full.</summary>
     public byte[] Next()
     {
+        if (End - Sent < GatherBytes && Sent > Acknowledged && !Ended)
+        {
+            return [];
+        }
+
         var count = (int)Math.Min(Math.Min(End - Sent, Acknowledged + ProtocolFacts.OutputWindow - Sent), ReadBytes);
         if (count <= 0)
         {

@@ -33,6 +33,9 @@ internal sealed class RunningProcess : IDisposable
     /// <summary>The host has been told the number; before, it could make nothing of frames that carry it.</summary>
     public bool Announced { get; set; }
 
+    /// <summary>The exec under way or done, so that a repeated one joins it.</summary>
+    public Task Launching { get; set; } = Task.CompletedTask;
+
     public OutputStream Stdout { get; private set; }
 
     public OutputStream Stderr { get; private set; }

@@ -84,6 +84,12 @@ public sealed class GuestMachine : IAsyncLifetime
                 socket.Dispose();
                 await Task.Delay(20, limit.Token);
             }
+            catch
+            {
+                // QEMU would go on with it.
+                socket.Dispose();
+                throw;
+            }
         }
     }
 

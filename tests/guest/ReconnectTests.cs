@@ -7,15 +7,16 @@ namespace Berth.Tests.Guest;
 /// <summary>The host goes and comes back; not a byte is lost or doubled.</summary>
 public sealed class ReconnectTests(GuestMachine machine) : IClassFixture<GuestMachine>
 {
-    private const int Lines = 20_000;
+    private const int Rounds = 200, LinesPerRound = 1000;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     [Fact]
     public async Task Output_AcrossConnections_IsWholeAndOnce()
     {
-        var client = machine.Client;
-        // More than a window holds, so that the first connection cannot have all of it.
-        var init = await GuestConfig.CreateAsync(client, "lines", GuestConfig.Of($"i=0; while [ $i -lt {Lines} ]; do echo line $i of many more; i=$((i+1)); done; exit 9"));
+        var client = await FirstAsync();
+        // More than a window holds, and over some time, so that no connection has all of it.
+        var init = await GuestConfig.CreateAsync(client, "lines", GuestConfig.Of(
+            $"i=0; while [ $i -lt {Rounds} ]; do seq $((i*{LinesPerRound})) $((i*{LinesPerRound}+{LinesPerRound - 1})); i=$((i+1)); done; exit 9"));
         await client.AskAsync(new() { Start = new("lines") });
         var text = "";
         for (var round = 0; round < 4; round++)
@@ -38,7 +39,7 @@ public sealed class ReconnectTests(GuestMachine machine) : IClassFixture<GuestMa
         var exit = await client.ExitAsync(init.Number);
         text += client.Output(init.Number);
         Assert.Equal(9, exit.Code);
-        Assert.Equal(string.Concat(Enumerable.Range(0, Lines).Select(static i => string.Create(CultureInfo.InvariantCulture, $"line {i} of many more\n"))), text);
+        Assert.Equal(string.Concat(Enumerable.Range(0, Rounds * LinesPerRound).Select(static i => string.Create(CultureInfo.InvariantCulture, $"{i}\n"))), text);
         Assert.Equal(exit.Stdout, text.Length);
         await client.DisposeAsync();
     }
@@ -46,7 +47,7 @@ public sealed class ReconnectTests(GuestMachine machine) : IClassFixture<GuestMa
     [Fact]
     public async Task Exit_WhileTheHostIsAway_IsReportedUntilAcknowledged()
     {
-        var client = await machine.ConnectAsync();
+        var client = await FirstAsync();
         var init = await GuestConfig.CreateAsync(client, "away", GuestConfig.Of("echo bye; exit 4"));
         client.Acknowledges = false;
         await client.AskAsync(new() { Start = new("away") });
@@ -61,5 +62,12 @@ public sealed class ReconnectTests(GuestMachine machine) : IClassFixture<GuestMa
         var known = client.Welcome.Containers.Single(static c => c.Id == "away").Init!;
         Assert.Equal((true, 4, 4), (known.Ended, known.Exit!.Code, known.Stdout));
         await client.DisposeAsync();
+    }
+
+    // QEMU takes one client after another.
+    private async Task<GuestClient> FirstAsync()
+    {
+        await machine.Client.DisposeAsync();
+        return await machine.ConnectAsync();
     }
 }
