@@ -43,7 +43,9 @@ internal static class QemuArguments
     [
         "-name", $"{plan.Name},debug-threads=on",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-machine", $"pc,accel={plan.Accelerator},usb=off,dump-guest-core=off,hpet=off{(plan.FileServer is null ? "" : ",memory-backend=ram")}",
+        // The translator would take a gigabyte of translated code before it starts over.
+        "-accel", plan.Accelerator == "tcg" ? "tcg,tb-size=64" : plan.Accelerator,
+        "-machine", $"pc,usb=off,dump-guest-core=off,hpet=off{(plan.FileServer is null ? "" : ",memory-backend=ram")}",
         "-cpu", plan.Accelerator == "kvm" ? "host" : "max",
         "-smp", Number(plan.Size.Processors),
         "-m", $"{Number(plan.Size.MemoryMiB)}M",
@@ -51,7 +53,7 @@ internal static class QemuArguments
         .. plan.FileServer is null ? (string[])[] : ["-object", $"memory-backend-memfd,id=ram,size={Number(plan.Size.MemoryMiB)}M,share=on"],
         "-kernel", plan.Guest.Kernel,
         "-initrd", plan.Guest.Initramfs,
-        "-append", $"console=ttyS0 quiet panic=-1 reboot=t tsc=reliable no_timer_check i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd random.trust_cpu=on {plan.KernelParameters}".TrimEnd(),
+        "-append", $"console=ttyS0 quiet panic=-1 reboot=t tsc=reliable no_timer_check cryptomgr.notests rcupdate.rcu_expedited=1 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd random.trust_cpu=on {plan.KernelParameters}".TrimEnd(),
         "-rtc", "base=utc",
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
         "-chardev", $"ringbuf,id=console,size={Number(ConsoleBytes)}", "-serial", "chardev:console",

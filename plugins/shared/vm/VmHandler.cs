@@ -77,6 +77,7 @@ internal sealed class VmHandler : IRuntimeHandler
         _sandboxes.TryGetValue(request.SandboxId, out var sandbox);
         sandbox?.Destroy();
         await _remover.RemoveAsync(_tools.FilesOf(request.SandboxId), StateFile.Parse<VmState>(request.State, request.SandboxId)).ConfigureAwait(false);
+        sandbox?.ForgetAll();
         _sandboxes.TryRemove(request.SandboxId, out _);
     }
 

@@ -109,6 +109,15 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
         }
     }
 
+    /// <summary>All of them were.</summary>
+    public void ForgetAll()
+    {
+        foreach (var id in _containers.Keys)
+        {
+            Forget(id);
+        }
+    }
+
     /// <summary>The VM is about to be killed, on purpose.</summary>
     public void Destroy() => _destroyed = true;
 
