@@ -26,9 +26,9 @@ public sealed class GuestClient : IAsyncDisposable
     /// <summary>Whether output is acknowledged as it comes.</summary>
     public bool Acknowledges { get; set; } = true;
 
-    public static async Task<GuestClient> StartAsync(Stream stream, CancellationToken cancellationToken)
+    public static async Task<GuestClient> StartAsync(Stream stream, bool acknowledges, CancellationToken cancellationToken)
     {
-        var client = new GuestClient(stream);
+        var client = new GuestClient(stream) { Acknowledges = acknowledges };
         client._reading = client.ReadAsync();
         await stream.WriteAsync(Frame.Preamble(), cancellationToken);
         await client.SendAsync(FrameKind.Hello, 0, ProtocolJson.Write(
@@ -77,6 +77,9 @@ public sealed class GuestClient : IAsyncDisposable
 
     /// <summary>A connection to a port.</summary>
     public ConnectionEnd Connection(uint number) => _connections.GetOrAdd(number, static _ => new());
+
+    /// <summary>Says that output is safe up to an offset.</summary>
+    public Task AcknowledgeAsync(uint process, long offset) => SendAsync(FrameKind.OutputAck, process, OffsetPayload.Output(1, offset));
 
     public async Task SendAsync(FrameKind kind, uint id, ReadOnlyMemory<byte> payload)
     {

@@ -65,7 +65,7 @@ public sealed class GuestMachine : IAsyncLifetime
     }
 
     /// <summary>Another connection, once the one before is closed.</summary>
-    public async Task<GuestClient> ConnectAsync()
+    public async Task<GuestClient> ConnectAsync(bool acknowledges = true)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
@@ -76,7 +76,7 @@ public sealed class GuestMachine : IAsyncLifetime
             try
             {
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), limit.Token);
-                return await GuestClient.StartAsync(new NetworkStream(socket, ownsSocket: true), limit.Token);
+                return await GuestClient.StartAsync(new NetworkStream(socket, ownsSocket: true), acknowledges, limit.Token);
             }
             catch (SocketException)
             {
