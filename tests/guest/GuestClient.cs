@@ -144,6 +144,8 @@ public sealed class GuestClient : IAsyncDisposable
         }
         else if (frame.Kind == FrameKind.Welcome && ProtocolJson.Read(parts.Complete(frame).Span, ProtocolJson.Default.Welcome) is var welcome && welcome.Nonce == _nonce)
         {
+            // Output follows at once, from where it was acknowledged.
+            welcome.Containers.Select(static c => c.Init).OfType<GuestProcess>().ToList().ForEach(p => Expect(p.Number, p.Stdout));
             _welcome.TrySetResult(welcome);
         }
         else if (!_welcome.Task.IsCompleted)
