@@ -8,6 +8,7 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
 {
     // Whoever holds the output of an ended process open is given that long.
     private const int OutputGraceMilliseconds = 1000;
+    private const int KillSignal = 9;
     private readonly Dictionary<string, Container> _containers = [];
     private readonly Crun _crun = new(reaper);
 
@@ -84,13 +85,22 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
     public void Signal(SendSignal request)
     {
         var container = Find(request.ContainerId);
-        if (request.All)
+        if (request is { All: true, ExecId: null, Signal: KillSignal })
         {
             KillAll(container);
             return;
         }
 
         var process = container.Find(request.ExecId);
+        if (request.All)
+        {
+            // All of the container, or of an exec's session: what it started lives on after it.
+            foreach (var pid in Sessions.Members(container.Cgroup, request.ExecId is null ? null : process.Session))
+            {
+                _ = Libc.kill(pid, request.Signal);
+            }
+        }
+
         // Reaped by the agent alone, so the pid is the process's until it is known to have ended.
         if (!process.Ended && process.Pid > 0 && Libc.kill(process.Pid, request.Signal) != 0 && System.Runtime.InteropServices.Marshal.GetLastPInvokeError() != Libc.ESRCH)
         {
@@ -187,6 +197,7 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
         {
             string[] all = stdio.ConsoleSocket is { } socket ? [arguments[0], $"--console-socket={socket}", .. arguments[1..]] : arguments;
             process.Pid = await _crun.PidAsync(container.Folder, name, stdio.Standard, all).ConfigureAwait(false);
+            process.Session = Sessions.Of(process.Pid);
             stdio.Attach();
             reaper.Expect(process.Pid, status => Ended(container, process, status));
         }

@@ -30,6 +30,9 @@ internal sealed class RunningProcess : IDisposable
 
     public int Pid { get; set; }
 
+    /// <summary>The session that it was started in, and that its children are in unless they made one of their own.</summary>
+    public int Session { get; set; }
+
     /// <summary>The host has been told the number; before, it could make nothing of frames that carry it.</summary>
     public bool Announced { get; set; }
 

@@ -146,7 +146,7 @@ public sealed record Exec
 /// <param name="ContainerId">Where.</param>
 /// <param name="ExecId">Null: the first process.</param>
 /// <param name="Signal">The number.</param>
-/// <param name="All">All processes of the container; the signal is then SIGKILL.</param>
+/// <param name="All">All processes of the container, or of the session of the exec.</param>
 public sealed record SendSignal(string ContainerId, string? ExecId, int Signal, bool All = false);
 
 /// <summary>See <see cref="GuestRequest.Resize"/>.</summary>
