@@ -31,7 +31,8 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         catch (RuntimeException e)
         {
             return new() { Ready = false, Reason = e.Message, Features = Features() };
-        }    }
+        }
+    }
 
     private async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
     {

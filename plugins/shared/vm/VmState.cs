@@ -88,10 +88,10 @@ internal static class StateFile
 
     public static T? Parse<T>(StateRecord? record, string id)
         where T : class => record switch
-    {
-        null => null,
-        { Version: VmState.Version } => record.Data.Deserialize<T>(VmJson.Settings),
-        _ => throw new RuntimeException(
-            RuntimeErrorCode.Internal, $"state of {id} has version {record.Version}; this plugin reads {VmState.Version}: install the version that wrote it"),
-    };
+        {
+            null => null,
+            { Version: VmState.Version } => record.Data.Deserialize<T>(VmJson.Settings),
+            _ => throw new RuntimeException(
+                RuntimeErrorCode.Internal, $"state of {id} has version {record.Version}; this plugin reads {VmState.Version}: install the version that wrote it"),
+        };
 }

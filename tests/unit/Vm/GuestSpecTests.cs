@@ -44,7 +44,9 @@ public sealed class GuestSpecTests : IDisposable
     public void Build_ForTheGuest_NamesNothingOfTheHost()
     {
         var text = System.Text.Encoding.UTF8.GetString(Built());
-        Assert.DoesNotContain("host", text);
+        Assert.DoesNotContain("/host/", text);
+        Assert.DoesNotContain("host-", text);
+        Assert.DoesNotContain("selinux", text);
         Assert.DoesNotContain("kubepods", text);
         Assert.DoesNotContain("0-3", text);
     }

@@ -1,4 +1,3 @@
-using Berth.Abstractions;
 using Berth.Plugins.Vm;
 using Xunit;
 
