@@ -24,7 +24,10 @@ public interface IProcess
     /// <param name="cancellationToken">Gives up.</param>
     Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken);
 
-    /// <summary>Sets the size of the terminal, 1 to 1000 cells each way.</summary>
+    /// <summary>
+    /// Sets the size of the terminal, 1 to 1000 cells each way. A size that is set before the start is kept, and in force right
+    /// after the command has begun, where the runtime cannot take it earlier.
+    /// </summary>
     Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) => throw RuntimeException.NotSupported("Resize");
 
     /// <summary>Closes the process's standard input. Success if it is closed.</summary>

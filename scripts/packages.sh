@@ -19,17 +19,15 @@ package_table() {
 *                                      install  /usr/lib/cni/bridge               containernetworking-plugins
 *                                      install  /usr/share/containers/seccomp.json golang-github-containers-common
 runc,docker,shim-v2                    install  runc                              runc
-crun,rkt                               install  crun                              crun
+crun,rkt,clear-containers,runv         install  crun                              crun
 runsc                                  welcome  runsc                             runsc
 clear-containers,runv                  install  qemu-system-x86_64                qemu-system-x86
 clear-containers,runv                  install  mkfs.erofs                        erofs-utils
 *                                      install  clang                             clang
 *                                      install  /usr/include/zlib.h               zlib1g-dev
 clear-containers                       welcome  /usr/libexec/virtiofsd            virtiofsd
-clear-containers,runv                  unpack   -                                 linux-image-cloud-amd64
-clear-containers,runv                  unpack   -                                 busybox-static
-clear-containers,runv                  unpack   -                                 crun
-clear-containers,runv                  unpack   -                                 kmod
+clear-containers,runv                  install  lz4                               lz4
+clear-containers,runv                  install  xz                                xz-utils
 rkt                                    install  systemd-nspawn                    systemd-container
 tests                                  install  go                                golang-go
 tests                                  install  /usr/share/gocode/src/github.com/docker/spdystream golang-github-docker-spdystream-dev
@@ -131,27 +129,18 @@ refresh_lists() {
   done
 }
 
-# The newest kernel's package is named by one that is empty.
-real_package() {
-  case "$1" in
-    linux-image-cloud-*) apt-cache depends --important "$1" | awk '$1 == "Depends:" && $2 ~ /^linux-image-/ { print $2; exit }' ;;
-    *) printf '%s\n' "$1" ;;
-  esac
-}
-
 # Unpacks packages without installing them, each in a folder of its own name.
 unpack_tool() {
-  local package real
+  local package
   for package in "$@"; do
     [ -e "$tools/$package/.complete" ] && continue
     command -v apt-get >/dev/null || fail "$package: only apt-get can fetch it"
     refresh_lists "$package"
-    real="$(real_package "$package")"
-    step "unpacking $real into artifacts/tools ($(unpacked_size "$real"))"
+    step "unpacking $package into artifacts/tools ($(unpacked_size "$package"))"
     rm -rf "${tools:?}/$package" "$tools/.download"
     mkdir -p "$tools/$package" "$tools/.download"
-    (cd "$tools/.download" && quietly apt-get download -q -o APT::Sandbox::User=root "$real")
-    quietly dpkg-deb -x "$tools/.download/$real"_*.deb "$tools/$package"
+    (cd "$tools/.download" && quietly apt-get download -q -o APT::Sandbox::User=root "$package")
+    quietly dpkg-deb -x "$tools/.download/$package"_*.deb "$tools/$package"
     rm -rf "$tools/.download"
     touch "$tools/$package/.complete"
   done
@@ -169,6 +158,13 @@ provide_shim() {
   unpack_tool containerd
   mkdir -p "$repo/artifacts/plugins/shim-v2"
   cp -u "$tools/containerd/usr/bin/containerd-shim-runc-v2" "$repo/artifacts/plugins/shim-v2/"
+}
+
+# The kernel and the first file system of virtual machines. Packages of kernels change a machine's boot loader when they are
+# installed, so one is only unpacked.
+provide_guest() {
+  command -v apt-get >/dev/null || return 0
+  "$repo/guest/build"
 }
 
 # The sample image is one static program. Debian's packages busybox and busybox-static exclude each other, so a machine

@@ -14,9 +14,11 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
 {
     // As a shell says it of a command that cannot run.
     private const int RefusedCode = 126;
+    private const int SigKill = 9;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(2), LongestPause = TimeSpan.FromMilliseconds(100);
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
+    private (int Columns, int Rows)? _size;
     private string? _exec;
     private MultiplexedStream? _stream;
     private RunningProcess? _process;
@@ -32,26 +34,38 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
         ? throw RuntimeException.FailedPrecondition($"exec {request.ExecId} in container {containerId} has ended")
         : RunAsync(cancellationToken));
 
-    public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
+    public async Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
+        bool IsOfSession(int pid) => ProcStat.TryRead(pid)?.Session == _leader;
         if (scope == SignalScope.Process)
         {
             _process?.Signal(signal);
         }
+        else if (_leader > 0 && signal == SigKill)
+        {
+            await cgroup.KillAsync(IsOfSession, tools.Clock).ConfigureAwait(false);
+        }
         else if (_leader > 0)
         {
-            cgroup.Signal(signal, pid => ProcStat.TryRead(pid)?.Session == _leader);
+            cgroup.Signal(signal, IsOfSession);
         }
-
-        return Task.CompletedTask;
     }
 
-    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) => !request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000
-        ? throw RuntimeException.InvalidArgument(
-            $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way")
-        : tools.Engine.CallAsync(
-            $"resize exec {request.ExecId}", (c, token) => c.Exec.ResizeExecTtyAsync(_exec!, new() { Width = columns, Height = rows }, token), cancellationToken);
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
+    {
+        if (!request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000)
+        {
+            throw RuntimeException.InvalidArgument(
+                $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way");
+        }
+
+        _size = (columns, rows);
+        return _leader == 0 ? Task.CompletedTask : ResizeNowAsync(columns, rows, cancellationToken);
+    }
+
+    private Task ResizeNowAsync(int columns, int rows, CancellationToken cancellationToken) => tools.Engine.CallAsync(
+        $"resize exec {request.ExecId}", (c, token) => c.Exec.ResizeExecTtyAsync(_exec!, new() { Width = columns, Height = rows }, token), cancellationToken);
 
     public Task CloseStdinAsync(CancellationToken cancellationToken)
     {
@@ -66,14 +80,14 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
         {
             _exec = await CreateAsync(streams, cancellationToken).ConfigureAwait(false);
             _stream = await StartAsync(_exec, cancellationToken).ConfigureAwait(false);
-            var state = await AskAsync(static s => s.Pid > 0 || s is { Running: false, ExitCode: not null }, cancellationToken).ConfigureAwait(false);
-            if (state.Pid == 0)
+            var pid = await StartedAsync(cancellationToken).ConfigureAwait(false);
+            if (pid == 0)
             {
                 throw RuntimeException.FailedPrecondition(await ExecStreams.ReadErrorAsync(_stream).WaitAsync(cancellationToken).ConfigureAwait(false));
             }
 
-            _process = RunningProcess.TryHold(state.Pid, engineId);
-            _leader = (int)state.Pid;
+            _process = RunningProcess.TryHold(pid, engineId);
+            _leader = (int)pid;
             _ = Task.Run(() => FollowAsync(streams), CancellationToken.None);
         }
         catch (Exception e)
@@ -84,6 +98,24 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
             throw e is RuntimeException { Code: not (RuntimeErrorCode.Unavailable or RuntimeErrorCode.NotSupported or RuntimeErrorCode.DeadlineExceeded) } refusal
                 ? RuntimeException.FailedPrecondition($"exec in container {containerId} cannot start: {refusal.Message}")
                 : e;
+        }
+
+        if (_size is { } size)
+        {
+            await ResizeStartedAsync(size.Columns, size.Rows, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // A command that has ended at once needs no size.
+    private async Task ResizeStartedAsync(int columns, int rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ResizeNowAsync(columns, rows, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RuntimeException) when (ProcStat.TryRead(_leader) is null or { State: 'Z' })
+        {
+            tools.Log.Write(PluginLogLevel.Debug, $"exec {request.ExecId} in container {containerId} ended before its terminal had a size");
         }
     }
 
@@ -121,6 +153,19 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
 
     private Task<MultiplexedStream> StartAsync(string exec, CancellationToken cancellationToken) => tools.Engine.CallAsync(
         $"exec in container {containerId}", (c, token) => c.Exec.StartContainerExecAsync(exec, new() { TTY = request.Terminal }, token), cancellationToken);
+
+    // The process's id, or 0 if the command cannot run; the Engine may have forgotten such an exec already.
+    private async Task<long> StartedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await AskAsync(static s => s.Pid > 0 || s is { Running: false, ExitCode: not null }, cancellationToken).ConfigureAwait(false)).Pid;
+        }
+        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotFound)
+        {
+            return 0;
+        }
+    }
 
     // The Engine has no call that waits for an exec.
     private async Task<ContainerExecInspectResponse> AskAsync(Func<ContainerExecInspectResponse, bool> wanted, CancellationToken cancellationToken)

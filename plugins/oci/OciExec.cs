@@ -40,18 +40,18 @@ internal sealed class OciExec(
         ? throw RuntimeException.FailedPrecondition($"exec {request.ExecId} in container {containerId} has ended")
         : RunAsync(cancellationToken));
 
-    public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
+    public async Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
         if (tools.Options.Signals == SignalPath.Runtime)
         {
             _runtime?.Signal(signal);
-            return Task.CompletedTask;
+            return;
         }
 
         if (scope == SignalScope.All)
         {
-            SignalSession(signal);
+            await SignalSessionAsync(signal).ConfigureAwait(false);
         }
         else
         {
@@ -63,8 +63,6 @@ internal sealed class OciExec(
             // Where the command's id is not known, or no longer anybody's, the runtime passes the signal on.
             _runtime?.Signal(signal);
         }
-
-        return Task.CompletedTask;
     }
 
     public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
@@ -102,11 +100,19 @@ internal sealed class OciExec(
         }
     }
 
-    private void SignalSession(int signal)
+    private async Task SignalSessionAsync(int signal)
     {
         _session = _process is null ? _session : ProcStat.TryRead(_leader)?.Session ?? _session;
-        cgroup.Signal(signal, pid => (pid == _leader && _process is not null)
-            || (ProcStat.TryRead(pid)?.Session is { } session && session != 0 && (session == _leader || session == _session)));
+        bool IsOfSession(int pid) => (pid == _leader && _process is not null)
+            || (ProcStat.TryRead(pid)?.Session is { } session && session != 0 && (session == _leader || session == _session));
+        if (signal == SigKill)
+        {
+            await cgroup.KillAsync(IsOfSession, tools.Clock).ConfigureAwait(false);
+        }
+        else
+        {
+            cgroup.Signal(signal, IsOfSession);
+        }
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)

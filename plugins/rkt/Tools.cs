@@ -1,6 +1,5 @@
 using Berth.Abstractions;
 using Berth.Linux;
-using Berth.Plugins.Oci;
 
 namespace Berth.Plugins.Rkt;
 

@@ -12,9 +12,11 @@ internal sealed class ShimExec(string containerId, Berth.Abstractions.ExecReques
 
     // What a shell answers for a command that cannot run.
     private const int CannotRun = 126;
+    private const int SigKill = 9;
 
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
+    private (int Columns, int Rows)? _size;
 
     public int Pid { get; private set; }
 
@@ -35,17 +37,31 @@ internal sealed class ShimExec(string containerId, Berth.Abstractions.ExecReques
         // Shims signal one process of an exec whatever is asked; where the host sees them, its session is found in the cgroup.
         if (scope == SignalScope.All && tools.Options.Has("hostProcesses"))
         {
-            cgroup.Signal(signal, pid => pid != Pid && ProcStat.TryRead(pid)?.Session == Pid);
+            bool IsOfSession(int pid) => pid != Pid && ProcStat.TryRead(pid)?.Session == Pid;
+            if (signal == SigKill)
+            {
+                await cgroup.KillAsync(IsOfSession, tools.Clock).ConfigureAwait(false);
+            }
+            else
+            {
+                cgroup.Signal(signal, IsOfSession);
+            }
         }
 
         await Call(shim.KillAsync(containerId, request.ExecId, signal, scope == SignalScope.All, cancellationToken)).ConfigureAwait(false);
     }
 
-    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) =>
-        !request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000
-            ? throw RuntimeException.InvalidArgument(
-                $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way")
-            : Call(shim.ResizeAsync(containerId, request.ExecId, columns, rows, cancellationToken));
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
+    {
+        if (!request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000)
+        {
+            throw RuntimeException.InvalidArgument(
+                $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way");
+        }
+
+        _size = (columns, rows);
+        return Pid == 0 ? Task.CompletedTask : Call(shim.ResizeAsync(containerId, request.ExecId, columns, rows, cancellationToken));
+    }
 
     public Task CloseStdinAsync(CancellationToken cancellationToken) =>
         _exit.Task.IsCompleted ? Task.CompletedTask : Call(shim.CloseStdinAsync(containerId, request.ExecId, cancellationToken));
@@ -71,6 +87,10 @@ internal sealed class ShimExec(string containerId, Berth.Abstractions.ExecReques
             Pid = (int)Math.Min(answer.Pid, int.MaxValue);
             stdio.Begin(CloseStdinAtEndAsync);
             _ = FollowAsync(stdio);
+            if (_size is { } size && !_exit.Task.IsCompleted)
+            {
+                await Call(shim.ResizeAsync(containerId, request.ExecId, size.Columns, size.Rows, cancellationToken)).ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is TtrpcException or OperationCanceledException or IOException)
         {

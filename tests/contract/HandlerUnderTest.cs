@@ -35,6 +35,9 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool HoldsConnections => false;
 
+    /// <summary>A pod takes seconds to start.</summary>
+    public virtual bool IsSlow => false;
+
     /// <summary>The runtime cannot share a UTS namespace: each container has one, with the pod's host name.</summary>
     public virtual bool HasUtsNamespaces => false;
 

@@ -31,15 +31,15 @@ public sealed class TerminalContract(SharedPods pods) : IClassFixture<SharedPods
         var container = await pod.RunAsync("sleep 1000");
         using var streams = new Streams();
         var exec = await ExecAsync(
-            pod, container, streams, "busybox stty size; until [ \"$(busybox stty size)\" = '50 132' ]; do :; done; echo second");
+            pod, container, streams, "until [ \"$(busybox stty size 2>/dev/null)\" = '33 101' ]; do :; done; echo first; until [ \"$(busybox stty size 2>/dev/null)\" = '50 132' ]; do :; done; echo second");
         await exec.ResizeAsync(101, 33, CancellationToken.None);
         await exec.StartAsync(CancellationToken.None);
         var reading = streams.ReadAsync();
-        await streams.SeesAsync("33 101\r\n");
+        await streams.SeesAsync("first\r\n");
         await exec.ResizeAsync(132, 50, CancellationToken.None);
         Assert.Equal(0, (await exec.Exit.Soon()).Code);
         await reading;
-        Assert.Equal("33 101\r\nsecond\r\n", streams.Text);
+        Assert.Equal("first\r\nsecond\r\n", streams.Text);
     }
 
     [Theory, ClassData(typeof(EveryHandler))]

@@ -174,5 +174,5 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
         return init;
     }
 
-    private Task DeleteAsync(string id) => Client.AskAsync(new() { Delete = new(id) });
+    private Task<GuestResponse> DeleteAsync(string id) => Client.AskAsync(new() { Delete = new(id) });
 }

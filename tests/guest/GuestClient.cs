@@ -208,7 +208,7 @@ public sealed class GuestClient : IAsyncDisposable
 /// <summary>What the guest sent on a connection.</summary>
 public sealed class ConnectionEnd
 {
-    private readonly MemoryStream _bytes = new();
+    private readonly List<byte> _bytes = [];
 
     public TaskCompletionSource<FrameKind> End { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -216,7 +216,7 @@ public sealed class ConnectionEnd
     {
         lock (_bytes)
         {
-            _bytes.Write(bytes);
+            _bytes.AddRange(bytes);
         }
     }
 
@@ -224,7 +224,7 @@ public sealed class ConnectionEnd
     {
         lock (_bytes)
         {
-            return System.Text.Encoding.UTF8.GetString(_bytes.ToArray());
+            return System.Text.Encoding.UTF8.GetString([.. _bytes]);
         }
     }
 }

@@ -141,7 +141,7 @@ public sealed class StreamingUrlTests(Suite suite)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(url.Host, url.Port);
-        await socket.SendAsync(Encoding.ASCII.GetBytes(string.Format(System.Globalization.CultureInfo.InvariantCulture, Handshake, url.AbsolutePath)));
+        await socket.SendAsync(Encoding.ASCII.GetBytes(Handshake.Replace("{0}", url.AbsolutePath, StringComparison.Ordinal)));
         var head = new StringBuilder();
         var one = new byte[1];
         while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))

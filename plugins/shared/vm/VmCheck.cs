@@ -92,11 +92,9 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         Stats = StatsSource.Handler,
         Seccomp = true,
         SharedFolders = supply.SharesFolders,
-        Terminal = true,
         Stdin = true,
         LimitUpdates = true,
         ExecSignals = true,
-        ExecTerminal = true,
         OpensPorts = true,
     };
 }

@@ -12,6 +12,8 @@ internal abstract class VmHandlerUnderTest : HandlerUnderTest
 {
     public override object Options => new { acceleration = "tcg", defaultMemoryMiB = 256 };
 
+    public override bool IsSlow => true;
+
     // The agent in the guest talks to one gateway at a time.
     public override bool HoldsConnections => true;
 

@@ -87,7 +87,7 @@ public sealed class SpdyTests
 
         await sending;
         Assert.Equal(content, received.ToArray());
-        await client.CloseAsync();
+        await client.DisposeAsync();
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class SpdyTests
     {
         var client = new TestPeer();
         await client.SendAsync(bytes);
-        await client.CloseAsync();
+        await client.DisposeAsync();
     }, iter: 300);
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class SpdyTests
         var frames = await client.ReadFramesAsync(2);
         Assert.Equal((SpdyWire.SynReply, 5u), frames[0]);
         Assert.Equal((SpdyWire.RstStream, 3u), frames[1]);
-        await client.CloseAsync();
+        await client.DisposeAsync();
     }
 
     private static void Refuses(Action action)
@@ -123,7 +123,7 @@ public sealed class SpdyTests
     }
 
     // A client at the other end of two pipes.
-    private sealed class TestPeer : ISpdyPeer
+    private sealed class TestPeer : ISpdyPeer, IAsyncDisposable
     {
         private readonly Pipe _toServer = new();
         private readonly Pipe _toClient = new();
@@ -172,7 +172,7 @@ public sealed class SpdyTests
             return frames;
         }
 
-        public async Task CloseAsync()
+        public async ValueTask DisposeAsync()
         {
             await _toServer.Writer.CompleteAsync();
             try

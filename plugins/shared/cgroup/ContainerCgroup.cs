@@ -1,13 +1,18 @@
 using System.Globalization;
 using Berth.Linux;
 
-namespace Berth.Plugins.ShimV2;
+namespace Berth.Plugins.Shared;
 
 /// <summary>The cgroup of one container; a bundle may name none (null), and then there is nothing to see in it.</summary>
 internal sealed class ContainerCgroup(Cgroups cgroups, string? path)
 {
     // A process that a dead device or file system holds in the kernel does not die.
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(10);
+
+    // A killed process is listed until it is gone, which takes the kernel some milliseconds.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+    private const int MostTries = 400;
+    private const int SigKill = 9;
 
     // ENODEV: what read(2) of a cgroup's file gives after the cgroup was removed.
     private const int NoDevice = 19;
@@ -16,8 +21,10 @@ internal sealed class ContainerCgroup(Cgroups cgroups, string? path)
     public IReadOnlyList<int> Pids() => path is null ? [] : cgroups.Pids(path);
 
     /// <summary>Sends a signal to its processes that are wanted.</summary>
-    public void Signal(int signal, Func<int, bool> wanted)
+    /// <returns>Whether there was one.</returns>
+    public bool Signal(int signal, Func<int, bool> wanted)
     {
+        var any = false;
         List<PidFd> held = [.. Pids().Select(PidFd.TryOpen).OfType<PidFd>()];
         // A number may have been taken over before it was held; what is still listed is the right process.
         var members = Pids().ToHashSet();
@@ -25,8 +32,19 @@ internal sealed class ContainerCgroup(Cgroups cgroups, string? path)
         {
             using (process)
             {
-                _ = members.Contains(process.Pid) && wanted(process.Pid) && process.Signal(signal);
+                any |= members.Contains(process.Pid) && wanted(process.Pid) && process.Signal(signal);
             }
+        }
+
+        return any;
+    }
+
+    /// <summary>Kills its processes that are wanted, and those that they start meanwhile, until there is none.</summary>
+    public async Task KillAsync(Func<int, bool> wanted, TimeProvider clock)
+    {
+        for (var tries = 0; tries < MostTries && Signal(SigKill, wanted); tries++)
+        {
+            await Task.Delay(Pause, clock, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
