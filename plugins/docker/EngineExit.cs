@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Docker.DotNet.Models;
 
 namespace Berth.Plugins.Docker;
 
@@ -10,6 +11,9 @@ internal static class EngineExit
     // As containerd reports a container that could not start.
     public const int RefusedCode = 128;
 
+    private const int KilledCode = 137;
+    private const int MostLooks = 12;
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100), LongestPause = TimeSpan.FromSeconds(5);
 
     public static ProcessExit Lost(string reason, TimeProvider clock) => new() { Code = LostCode, FinishedAt = clock.GetUtcNow(), LostReason = reason };
@@ -25,6 +29,7 @@ internal static class EngineExit
                 var state = (await tools.Objects.InspectAsync(engineId, tools.Stopping).ConfigureAwait(false)).State!;
                 if (!state.Running)
                 {
+                    state = await WithOutOfMemoryAsync(engineId, state, tools).ConfigureAwait(false);
                     return new()
                     {
                         Code = (int)state.ExitCode & 0xFF,
@@ -44,5 +49,17 @@ internal static class EngineExit
 
             await Task.Delay(pause, tools.Clock, tools.Stopping).ConfigureAwait(false);
         }
+    }
+
+    // The Engine hears of the end and of the kernel's kill on two ways, and of the latter often later.
+    private static async Task<State> WithOutOfMemoryAsync(string engineId, State state, HandlerTools tools)
+    {
+        for (var tries = 0; state is { ExitCode: KilledCode, OOMKilled: false } && tries < MostLooks; tries++)
+        {
+            await Task.Delay(LookAgain, tools.Clock, tools.Stopping).ConfigureAwait(false);
+            state = (await tools.Objects.InspectAsync(engineId, tools.Stopping).ConfigureAwait(false)).State!;
+        }
+
+        return state;
     }
 }

@@ -11,6 +11,9 @@ namespace Berth.Plugins.ShimV2;
 internal sealed class ExecStdio : IDisposable
 {
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(10);
+    // VEOF, control-D: what ends the input of a terminal, see termios(3). A shim that loses its end of the input hangs it up instead.
+    private static readonly byte[] EndOfFile = [4];
+    private readonly bool _terminal;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<SafeFd> _descriptors = [];
     private readonly List<string> _fifos = [];
@@ -20,6 +23,7 @@ internal sealed class ExecStdio : IDisposable
 
     public ExecStdio(Berth.Abstractions.ExecRequest request, ContainerFiles files)
     {
+        _terminal = request.Terminal;
         try
         {
             Stdin = OpenInput(request.Stdin, files.ExecFifo(request.ExecId, "in"));
@@ -66,7 +70,12 @@ internal sealed class ExecStdio : IDisposable
 
     private async Task CopyInputAsync(SafeFd source, SafeFd fifo, Func<Task> closeStdin)
     {
-        await StdioPump.CopyAsync(source, fifo, _stop.Token).ConfigureAwait(false);
+        await StdioPump.CopyAsync(source, fifo, _stop.Token, _terminal ? EndOfFile : default).ConfigureAwait(false);
+        if (_terminal)
+        {
+            return;
+        }
+
         fifo.Dispose();
         await closeStdin().ConfigureAwait(false);
     }

@@ -13,7 +13,11 @@ internal static class StdioPump
     private const int BrokenPipe = 32;
 
     /// <summary>Copies until the source ends, the target is gone, or it is cancelled, which is no error.</summary>
-    public static async Task CopyAsync(SafeFd from, SafeFd to, CancellationToken cancellationToken)
+    /// <param name="from">The source.</param>
+    /// <param name="to">The target.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="last">Written when the source ends.</param>
+    public static async Task CopyAsync(SafeFd from, SafeFd to, CancellationToken cancellationToken, ReadOnlyMemory<byte> last = default)
     {
         var buffer = new byte[PipeBuffer];
         try
@@ -23,7 +27,11 @@ internal static class StdioPump
                 await ReadyAsync(Poller.Shared.ReadableAsync(from, cancellationToken)).ConfigureAwait(false);
                 switch (from.Read(buffer))
                 {
+                    case 0 when last.IsEmpty:
+                        return;
                     case 0:
+                        await ReadyAsync(Poller.Shared.WritableAsync(to, cancellationToken)).ConfigureAwait(false);
+                        to.Write(last.Span);
                         return;
                     case { } count:
                         await ReadyAsync(Poller.Shared.WritableAsync(to, cancellationToken)).ConfigureAwait(false);
