@@ -97,6 +97,7 @@ internal static class AdminMapping
             ("processes on the host", features.HostProcesses),
             ("exec signals", features.ExecSignals),
             ("exec terminal", features.ExecTerminal),
+            ("attach", features.Attach),
             ("checkpoint", features.Checkpoint),
             ("opens ports", features.OpensPorts),
             ("own image store", features.OwnsImageStore),

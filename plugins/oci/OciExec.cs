@@ -119,13 +119,13 @@ internal sealed class OciExec(
     {
         Launch();
         var end = _runtime!.WaitAsync(CancellationToken.None);
-        // The runtime writes the file once the command runs. A file cannot be awaited, and this lasts milliseconds.
-        while (!File.Exists(_pidFile) && !end.IsCompleted && !cancellationToken.IsCancellationRequested)
+        // The runtime makes the file, and then writes it, once the command runs. A file cannot be awaited, and this lasts milliseconds.
+        while (WrittenPid() is null && !end.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
             await Task.WhenAny(end, Task.Delay(Pause, tools.Clock, CancellationToken.None)).ConfigureAwait(false);
         }
 
-        if (ContainerFiles.ReadNumber(_pidFile) is { } pid)
+        if (WrittenPid() is { } pid)
         {
             _leader = pid;
             lock (_start)
@@ -148,6 +148,8 @@ internal sealed class OciExec(
         cancellationToken.ThrowIfCancellationRequested();
         throw RuntimeException.FailedPrecondition($"exec in container {containerId} cannot start: {_failure}");
     }
+
+    private int? WrittenPid() => File.Exists(_pidFile) ? ContainerFiles.ReadNumber(_pidFile) : null;
 
     private void Launch()
     {

@@ -11,6 +11,7 @@ public sealed class StreamingAttachTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Attach_TwoClients_ShareTheContainer(string handler)
     {
+        await suite.RequireAsync(handler, "attach");
         await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Interactive("while read line; do echo got $line; done", once: false));
         await using var first = await ChannelClient.ConnectAsync(await AttachAsync(id), "v4.channel.k8s.io");
@@ -26,6 +27,7 @@ public sealed class StreamingAttachTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Attach_ClientHangsUp_TheContainerGoesOn(string handler)
     {
+        await suite.RequireAsync(handler, "attach");
         await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Interactive("while read line; do echo got $line; done", once: false));
         await using (var first = await ChannelClient.ConnectAsync(await AttachAsync(id), "v4.channel.k8s.io"))
@@ -45,6 +47,7 @@ public sealed class StreamingAttachTests(Suite suite)
     public async Task Attach_StdinOnce_EndsWithTheClientsInput(string handler)
     {
         Assert.SkipUnless(SpdyClient.Missing is null, SpdyClient.Missing ?? "");
+        await suite.RequireAsync(handler, "attach");
         await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Interactive("cat; echo end", once: true));
         var result = await SpdyClient.RunAsync(["console", "-url", await AttachAsync(id), "-stdin", "-stdout", "-stderr"], "typed\n"u8.ToArray());
@@ -55,6 +58,7 @@ public sealed class StreamingAttachTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Attach_ToATerminal_FollowsItsSize(string handler)
     {
+        await suite.RequireAsync(handler, "attach");
         await using var pod = await suite.PodAsync(handler);
         var container = Interactive("until stty size 2>/dev/null | grep -q '50 132'; do :; done; echo big; read word; echo got $word", once: false);
         container.Tty = true;

@@ -57,6 +57,13 @@ public sealed class Suite : IAsyncLifetime
         Assert.SkipUnless(ready, $"{handler}: {reason}");
     }
 
+    /// <summary>Skips the test where the handler declares that it lacks an ability, by its name in `berth handlers`.</summary>
+    public async Task RequireAsync(string handler, string ability)
+    {
+        await RequireAsync(handler);
+        Assert.SkipUnless((await Gateway.AbilitiesAsync(handler)).Contains(ability), $"{handler} declares no {ability}");
+    }
+
     /// <summary>Starts a gateway for one test.</summary>
     public Task<Gateway> OwnGatewayAsync(Action<System.Text.Json.Nodes.JsonObject>? configure = null) => Gateway.StartAsync(configure, Sample);
 

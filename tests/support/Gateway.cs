@@ -115,12 +115,14 @@ public sealed class Gateway : IAsyncDisposable
     public Task KillAsync() => _daemon!.KillAsync();
 
     /// <summary>Whether pods can run on a handler, and why not.</summary>
-    public async Task<(bool Ready, string Reason)> HandlerAsync(string name)
-    {
-        var handlers = await Client.Admin.ListHandlersAsync(new());
-        var row = handlers.Handlers.FirstOrDefault(h => h.Name == name);
-        return row is null ? (false, "no such handler") : (row.Ready, row.Reason);
-    }
+    public async Task<(bool Ready, string Reason)> HandlerAsync(string name) =>
+        await RowAsync(name) is { } row ? (row.Ready, row.Reason) : (false, "no such handler");
+
+    /// <summary>What a handler says that it can, by the names of `berth handlers`.</summary>
+    public async Task<IReadOnlyList<string>> AbilitiesAsync(string name) => (await RowAsync(name))?.Features ?? [];
+
+    private async Task<HandlerRow?> RowAsync(string name) =>
+        (await Client.Admin.ListHandlersAsync(new())).Handlers.FirstOrDefault(h => h.Name == name);
 
     public async ValueTask DisposeAsync()
     {
