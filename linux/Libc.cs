@@ -103,6 +103,7 @@ internal static unsafe partial class Libc
     // asm-generic/ioctls.h and termbits.h: the same on x86_64 and arm64
     internal const ulong TCGETS = 0x5401, TCSETS = 0x5402, TIOCSWINSZ = 0x5414, TIOCSPTLCK = 0x40045431, TIOCGPTPEER = 0x5441;
     internal const uint IGNBRK = 1, BRKINT = 2, PARMRK = 8, ISTRIP = 0x20, INLCR = 0x40, IGNCR = 0x80, ICRNL = 0x100, IXON = 0x400;
+    internal const uint OPOST = 1;
     internal const uint ISIG = 1, ICANON = 2, ECHO = 8, ECHONL = 0x40, IEXTEN = 0x8000;
 
     // sys/epoll.h

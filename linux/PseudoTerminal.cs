@@ -36,14 +36,15 @@ public sealed class PseudoTerminal : IDisposable
     }
 
     /// <summary>
-    /// Passes what is typed through as it is: no echo, no lines, no signals. For a process that copies to a terminal of its
-    /// own and would do the same a moment later, when early input had already been echoed.
+    /// Passes everything through as it is: no echo, no lines, no signals, no carriage returns of its own. For a process that copies to a
+    /// terminal of its own and would do the same a moment later, when early input had been echoed and early output changed.
     /// </summary>
-    public unsafe void PassInputThrough()
+    public unsafe void PassThrough()
     {
         Termios settings;
         Check(Libc.ioctl(Slave.Number, Libc.TCGETS, &settings), "ioctl(TCGETS)");
         settings.Input &= ~(Libc.IGNBRK | Libc.BRKINT | Libc.PARMRK | Libc.ISTRIP | Libc.INLCR | Libc.IGNCR | Libc.ICRNL | Libc.IXON);
+        settings.Output &= ~Libc.OPOST;
         settings.Local &= ~(Libc.ISIG | Libc.ICANON | Libc.ECHO | Libc.ECHONL | Libc.IEXTEN);
         settings.Characters[VMIN] = 1;
         settings.Characters[VTIME] = 0;

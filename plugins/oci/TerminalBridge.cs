@@ -47,7 +47,7 @@ internal sealed class TerminalBridge : IDisposable
         var terminal = PseudoTerminal.Open();
         if (runtimeCopies)
         {
-            terminal.PassInputThrough();
+            terminal.PassThrough();
         }
 
         return new(terminal, input, output);
