@@ -13,8 +13,8 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
 {
     private const string Socket = "/run/berth/berth.sock";
     private const string NetworkFile = "/etc/cni/net.d/10-test.conflist";
-    private readonly TestNetwork _network = new();
-    private readonly TempFolder _logs = new();
+    private TestNetwork? _network;
+    private TempFolder? _logs;
     private readonly CriClient _client = new(Socket);
     private bool _owned;
 
@@ -53,7 +53,7 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
     public ValueTask InitializeAsync()
     {
         Assert.SkipUnless(Environment.GetEnvironmentVariable("BERTH_TEST_INSTALLED") == "yes", "BERTH_TEST_INSTALLED does not give these tests an installed Berth; tests/node/run does");
-        _owned = true;
+        (_owned, _network, _logs) = (true, new(), new());
         Directory.CreateDirectory(Path.GetDirectoryName(NetworkFile)!);
         File.Copy(Path.Combine(_network.ConfDir, Path.GetFileName(NetworkFile)), NetworkFile);
         return ValueTask.CompletedTask;
@@ -73,13 +73,17 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
             }
         }
 
-        await _network.DisposeAsync();
-        _logs.Dispose();
+        if (_network is not null)
+        {
+            await _network.DisposeAsync();
+        }
+
+        _logs?.Dispose();
     }
 
     private async Task<(TestPod Pod, string Id, int Pid)> RunAsync(string handler)
     {
-        var pod = await TestPod.RunAsync(_client, _logs.Path, handler);
+        var pod = await TestPod.RunAsync(_client, _logs!.Path, handler);
         var id = await pod.StartAsync(Requests.Idle());
         var pid = await ContainerPidAsync(id);
         // It is no part of the unit.

@@ -60,7 +60,7 @@ public sealed class ResourceTests(Suite suite)
         var stats = await Wait.ForAsync(
             StatsAsync,
             static s => s.Cpu?.UsageCoreNanoSeconds?.Value > 0 && s.Cpu?.UsageNanoCores?.Value > 0 && s.WritableLayer?.UsedBytes?.Value >= 8 * MiB,
-            TimeSpan.FromSeconds(30));
+            TimeSpan.FromSeconds(90));
         Assert.Equal(id, stats.Attributes.Id);
         Assert.True(stats.Cpu.Timestamp > 0);
         Assert.True(stats.Memory.WorkingSetBytes.Value > 0);

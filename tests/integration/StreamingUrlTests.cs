@@ -161,10 +161,10 @@ public sealed class StreamingUrlTests(Suite suite)
         await stream.ReadExactlyAsync(buffer, limit.Token);
     }
 
-    // Until the server hangs up; it may do so in the middle of what is sent.
+    // Until the server hangs up, at the latest when no stream was opened in its 30 s; it may do so in the middle of what is sent.
     private static async Task EndAsync(Socket socket)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         try
         {
             var buffer = new byte[4096];
