@@ -53,7 +53,8 @@ public static class Namespaces
                 Check(Libc.setns(target.Number, Libc.CLONE_NEWNET), "setns", path);
                 result = body();
             }),
-            256 * 1024) { IsBackground = true };
+            256 * 1024)
+        { IsBackground = true };
         thread.Start();
         thread.Join();
         return failure is null ? result : throw failure;
@@ -77,7 +78,8 @@ public static class Namespaces
                     }
                 }
             }),
-            256 * 1024) { IsBackground = true };
+            256 * 1024)
+        { IsBackground = true };
         thread.Start();
         thread.Join();
         return failure is null ? results : throw failure;

@@ -17,7 +17,8 @@ public sealed class OciSpecBuilderTests : IDisposable
     {
         var input = _rootfs.Input(TestRootfs.Container(new() { DropCapabilities = ["ALL"], NoNewPrivileges = true, MaskedPaths = ["/proc/kcore"] })) with
         {
-            RootfsPath = _rootfs.Path, Annotations = new Dictionary<string, string> { ["k"] = "v" },
+            RootfsPath = _rootfs.Path,
+            Annotations = new Dictionary<string, string> { ["k"] = "v" },
         };
 
         var json = Encoding.UTF8.GetString(OciJson.Write(TestRootfs.Build(input).Spec));
@@ -45,7 +46,10 @@ public sealed class OciSpecBuilderTests : IDisposable
     {
         var security = new SecurityContext
         {
-            Privileged = true, MaskedPaths = ["/proc/kcore"], ReadOnlyPaths = ["/proc/sys"], Seccomp = new(SecurityProfileType.RuntimeDefault, ""),
+            Privileged = true,
+            MaskedPaths = ["/proc/kcore"],
+            ReadOnlyPaths = ["/proc/sys"],
+            Seccomp = new(SecurityProfileType.RuntimeDefault, ""),
             Apparmor = new(SecurityProfileType.Localhost, "x"),
         };
 

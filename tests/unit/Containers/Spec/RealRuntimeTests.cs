@@ -34,7 +34,12 @@ public sealed class RealRuntimeTests : IDisposable
     {
         var output = await RunAsync("cat /proc/self/status; pwd; hostname; echo $HOSTNAME", new()
         {
-            RunAsUsername = "web", SupplementalGroups = [77], NoNewPrivileges = true, DropCapabilities = ["ALL"], AddCapabilities = ["NET_RAW"], Seccomp = RuntimeDefault,
+            RunAsUsername = "web",
+            SupplementalGroups = [77],
+            NoNewPrivileges = true,
+            DropCapabilities = ["ALL"],
+            AddCapabilities = ["NET_RAW"],
+            Seccomp = RuntimeDefault,
         });
 
         Assert.Contains("Uid:\t1000\t1000\t1000\t1000", output, StringComparison.Ordinal);
@@ -128,7 +133,11 @@ public sealed class RealRuntimeTests : IDisposable
         Directory.CreateDirectory(rootfs);
         var spec = new SandboxSpecBuilder(Host, new("/usr/share/containers/seccomp.json", Host)).Build(new()
         {
-            RootfsPath = rootfs, NamespacePaths = new Dictionary<string, string>(), CgroupsPath = $"/{_id}", OciVersion = "1.0.2", Seccomp = RuntimeDefault,
+            RootfsPath = rootfs,
+            NamespacePaths = new Dictionary<string, string>(),
+            CgroupsPath = $"/{_id}",
+            OciVersion = "1.0.2",
+            Seccomp = RuntimeDefault,
         });
         var bundle = WriteBundle(OciJson.Write(spec));
         try

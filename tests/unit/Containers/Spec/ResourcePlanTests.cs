@@ -21,8 +21,14 @@ public sealed class ResourcePlanTests
             Json(
                 new()
                 {
-                    CpuShares = 512, CpuQuota = -5, CpuPeriod = 100000, CpusetCpus = "0-1,3", CpusetMems = "0", MemoryLimitBytes = 1048576,
-                    HugepageLimits = [new("2MB", 4194304)], Unified = new Dictionary<string, string> { ["memory.high"] = "max" },
+                    CpuShares = 512,
+                    CpuQuota = -5,
+                    CpuPeriod = 100000,
+                    CpusetCpus = "0-1,3",
+                    CpusetMems = "0",
+                    MemoryLimitBytes = 1048576,
+                    HugepageLimits = [new("2MB", 4194304)],
+                    Unified = new Dictionary<string, string> { ["memory.high"] = "max" },
                 },
                 V2));
 

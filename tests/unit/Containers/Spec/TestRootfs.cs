@@ -40,8 +40,20 @@ internal sealed class TestRootfs : IDisposable
 
     internal static HandlerFeatures AllFeatures { get; } = new()
     {
-        HostNamespaces = true, SharedPidNamespace = true, Privileged = true, Devices = true, Seccomp = true, RecursiveReadOnlyMounts = true,
-        UserNamespaces = true, AppArmor = true, HugePages = true, SharedFolders = true, MountPropagation = true, Terminal = true, Stdin = true, HostProcesses = true,
+        HostNamespaces = true,
+        SharedPidNamespace = true,
+        Privileged = true,
+        Devices = true,
+        Seccomp = true,
+        RecursiveReadOnlyMounts = true,
+        UserNamespaces = true,
+        AppArmor = true,
+        HugePages = true,
+        SharedFolders = true,
+        MountPropagation = true,
+        Terminal = true,
+        Stdin = true,
+        HostProcesses = true,
     };
 
     internal static CapabilitySet Capability(string name) => CapabilitySet.TryParse($"CAP_{name}", out var set) ? set : throw new ArgumentException(name);
