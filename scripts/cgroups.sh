@@ -5,11 +5,20 @@
 readonly cgroups=/sys/fs/cgroup
 cgroups_mounted=()
 
+# The controllers of version 2, and those that belong to neither: a hierarchy of version 1 that was unmounted stays with its
+# controller until the kernel has let its last cgroup go, and Docker's containerd wants all of them mounted.
+loose_controllers() {
+  local controller
+  tr ' ' '\n' <"$cgroups/unified/cgroup.controllers"
+  awk 'NR > 1 && $2 != 0 { print $1 }' /proc/cgroups | while read -r controller; do
+    grep -qE "^[^ ]+ [^ ]+ cgroup ([^ ]*,)?$controller[, ]" /proc/mounts || printf '%s\n' "$controller"
+  done
+}
+
 fix_cgroups() {
   local controller
   [ "$(stat -f -c %T "$cgroups/unified" 2>/dev/null)" = cgroup2fs ] || return 0
-  # shellcheck disable=SC2013 # one line of plain words
-  for controller in $(cat "$cgroups/unified/cgroup.controllers"); do
+  for controller in $(loose_controllers); do
     step "mounting the $controller cgroups the old way, until this ends"
     mkdir -p "$cgroups/$controller"
     if mount -t cgroup -o "$controller" cgroup "$cgroups/$controller"; then
