@@ -53,7 +53,11 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
         {
             var pin = paths.Namespace(id, type);
             Mounts.Unmount(pin);
-            File.Delete(pin);
+            // After a reboot not even the folder is there.
+            if (File.Exists(pin))
+            {
+                File.Delete(pin);
+            }
         }
     }
 
