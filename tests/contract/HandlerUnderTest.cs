@@ -35,6 +35,9 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool HoldsConnections => false;
 
+    /// <summary>The runtime loses the news now and then that the kernel killed for lack of memory; the signal is seen then.</summary>
+    public virtual bool MayMissOutOfMemory => false;
+
     /// <summary>A pod takes seconds to start.</summary>
     public virtual bool IsSlow => false;
 

@@ -31,7 +31,10 @@ public sealed class DockerTests(Suite suite)
         limited.Linux.Resources.MemoryLimitInBytes = 16 << 20;
         limited.Command.Clear();
         limited.Command.Add(["tail", "-c", "200m", "/dev/zero"]);
-        Assert.Equal("OOMKilled", (await pod.RunToEndAsync(limited)).Reason);
+        var killed = await pod.RunToEndAsync(limited);
+        // The Engine loses the news of the kernel's kill now and then.
+        Assert.Contains(killed.Reason, (string[])["OOMKilled", "Error"]);
+        Assert.Equal(137, killed.ExitCode);
         var three = await pod.RunToEndAsync(Requests.Script("three", "exit 3"));
         Assert.Equal((3, "Error"), (three.ExitCode, three.Reason));
 
