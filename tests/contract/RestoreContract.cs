@@ -130,6 +130,6 @@ public sealed class RestoreContract
         var exit = await container.Init.Exit.Soon();
         Assert.Equal(255, exit.Code);
         Assert.NotNull(exit.LostReason);
-        Assert.Empty(host.Cgroups.Pids(pod.CgroupOf(container.Id)));
+        await Waiting.TrueAsync(() => host.Cgroups.Pids(pod.CgroupOf(container.Id)).Count == 0);
     }
 }

@@ -14,6 +14,16 @@ internal static class Waiting
 
     public static Task Soon(this Task task) => task.WaitAsync(Limit);
 
+    /// <summary>Returns once it is so.</summary>
+    public static async Task TrueAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!condition())
+        {
+            await Task.Delay(5, limit.Token);
+        }
+    }
+
     /// <summary>Returns once a file holds what is awaited.</summary>
     public static async Task<string> ContentAsync(string path, Func<string, bool> awaited)
     {
