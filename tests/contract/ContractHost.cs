@@ -167,7 +167,7 @@ internal sealed class ContractHost : IAsyncDisposable
 
         var owned = await Handler.ListOwnedAsync(CancellationToken.None);
         await Handler.DisposeAsync();
-        var processes = Leftovers.Processes(Folder, DataFolder);
+        var processes = await Leftovers.SettledAsync(Folder, DataFolder);
         var mounts = MountTable.Beneath(Folder).Concat(MountTable.Beneath(DataFolder)).ToList();
         await TestCgroups.StopSliceAsync(CgroupRoot);
         // In every hierarchy, for runtimes make it where the host did not; it fails while a process lives on in it.
