@@ -33,7 +33,9 @@ fix_cgroups() {
 unfix_cgroups() {
   local controller
   for controller in "${cgroups_mounted[@]}"; do
-    umount "$cgroups/$controller" && rmdir "$cgroups/$controller"
+    # A runtime that met the folder without the mount may have left something in it; that is no reason to fail at the end.
+    umount "$cgroups/$controller" || continue
+    rmdir --ignore-fail-on-non-empty "$cgroups/$controller"
   done
   cgroups_mounted=()
 }
