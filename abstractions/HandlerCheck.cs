@@ -40,7 +40,10 @@ public sealed record HandlerFeatures
     /// <summary>Containers may be privileged.</summary>
     public bool Privileged { get; init; }
 
-    /// <summary>User namespaces per pod.</summary>
+    /// <summary>
+    /// Containers join the user namespace that the gateway makes for a pod and that config.json names, with its mappings. The
+    /// owners of root file systems and volumes are mapped by the gateway.
+    /// </summary>
     public bool UserNamespaces { get; init; }
 
     /// <summary>Recursive read-only mounts.</summary>

@@ -47,8 +47,8 @@ public sealed record PrepareSandboxRequest
     public PodResources Resources { get; init; } = new();
 
     /// <summary>
-    /// Paths by OCI namespace type (<c>network</c>, <c>ipc</c>, <c>uts</c>) of the namespaces that the gateway has made and holds.
-    /// A type that is missing is the host's, or is the handler's to make.
+    /// Paths by OCI namespace type (<c>network</c>, <c>ipc</c>, <c>uts</c>, <c>user</c>) of the namespaces that the gateway has made and
+    /// holds; a user namespace owns the others. A type that is missing is the host's, or is the handler's to make.
     /// </summary>
     public IReadOnlyDictionary<string, string> NamespacePaths { get; init; } = new Dictionary<string, string>();
 
