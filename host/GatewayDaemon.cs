@@ -32,6 +32,7 @@ public static class GatewayDaemon
 
         // What lives is adopted before the first question is answered.
         services.GetRequiredService<ImageViews>().Recover();
+        await services.GetRequiredService<UserNamespaceTrial>().LookAsync(cancellationToken);
         services.GetRequiredService<BlockImages>().Recover();
         services.GetRequiredService<LayerStore>().Recover();
         services.GetRequiredService<Snapshots>().Recover();

@@ -47,6 +47,7 @@ internal static class GatewayServices
             .AddSingleton<Cgroups>()
             .AddSingleton<CgroupWarmUp>()
             .AddSingleton<KeyedLock>()
+            .AddSingleton<UserNamespaceSupport>()
             .AddSingleton(HostFacts.Read())
             .AddSingleton(new CgroupTree(CgroupParents.ParseDriver(options.Gateway.CgroupDriver, layout)))
             .AddSingleton(new StateDatabase(Path.Combine(options.Gateway.Root, "berth.db")));
@@ -86,6 +87,7 @@ internal static class GatewayServices
         .AddSingleton<ImageFileSystem>()
         .AddSingleton<Snapshots>()
         .AddSingleton<ImageViews>()
+        .AddSingleton<UserNamespaceTrial>()
         .AddSingleton<BlockImages>();
 
     private static void AddSandboxes(IServiceCollection services, BerthOptions options) => services
@@ -113,6 +115,7 @@ internal static class GatewayServices
         .AddSingleton(static s => new SeccompProfiles(s.GetRequiredService<BerthOptions>().Security.SeccompProfile, s.GetRequiredService<HostFacts>()))
         .AddSingleton<OciSpecBuilder>()
         .AddSingleton<ContainerRegistry>()
+        .AddSingleton<VolumeImages>()
         .AddSingleton<ContainerPlanner>()
         .AddSingleton<ContainerBundle>()
         .AddSingleton<HandlerImageTable>()

@@ -60,7 +60,7 @@ internal static unsafe partial class Libc
     internal static partial long syscall(long number, long a, long b, long c, long d, long e);
 
     // sys/syscall.h: the same numbers on x86_64 and arm64, as all calls since 5.1
-    internal const long SYS_pidfd_send_signal = 424, SYS_pidfd_open = 434, SYS_openat2 = 437, SYS_pidfd_getfd = 438;
+    internal const long SYS_pidfd_send_signal = 424, SYS_open_tree = 428, SYS_move_mount = 429, SYS_pidfd_open = 434, SYS_openat2 = 437, SYS_pidfd_getfd = 438, SYS_mount_setattr = 442;
 
     // sched.h
     internal const int CLONE_NEWUTS = 0x04000000, CLONE_NEWIPC = 0x08000000, CLONE_NEWNET = 0x40000000;
@@ -71,7 +71,10 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int setns(int fd, int type);
 
-    // sys/mount.h
+    // sys/mount.h, linux/mount.h
+    internal const int OPEN_TREE_CLONE = 1, OPEN_TREE_CLOEXEC = O_CLOEXEC, AT_RECURSIVE = 0x8000, MOVE_MOUNT_F_EMPTY_PATH = 4;
+    internal const ulong MOUNT_ATTR_IDMAP = 0x100000;
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int mount(string? source, string target, string? type, ulong flags, string? data);
 

@@ -23,6 +23,9 @@ public static class MountTable
     /// <summary>All, in the order of the kernel: a later one may cover an earlier.</summary>
     public static IReadOnlyList<MountEntry> Read() => [.. File.ReadLines("/proc/self/mountinfo").Select(Parse)];
 
+    /// <summary>Those that another process sees, by their paths beneath its own root.</summary>
+    public static IReadOnlyList<MountEntry> Of(int pid) => [.. File.ReadLines($"/proc/{pid}/mountinfo").Select(Parse)];
+
     /// <summary>Those at or beneath a folder.</summary>
     public static IReadOnlyList<MountEntry> Beneath(string folder)
     {

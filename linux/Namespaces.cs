@@ -14,6 +14,11 @@ public sealed record NamespacePins
     /// <summary>The same for the UTS namespace.</summary>
     public string? Uts { get; init; }
 
+    /// <summary>
+    /// The user namespace that owns the others; null is the caller's own. Only <see cref="UserNamespaces"/> can make one.
+    /// </summary>
+    public UserNamespacePin? User { get; init; }
+
     /// <summary>The host name within the UTS namespace.</summary>
     public string? Hostname { get; init; }
 
@@ -102,6 +107,44 @@ public static class Namespaces
     {
         var flags = (pins.Network is null ? 0 : Libc.CLONE_NEWNET) | (pins.Ipc is null ? 0 : Libc.CLONE_NEWIPC) | (pins.Uts is null ? 0 : Libc.CLONE_NEWUTS);
         Check(Libc.unshare(flags), "unshare", "");
+        SetUpHere(pins);
+        Pin("net", pins.Network);
+        Pin("ipc", pins.Ipc);
+        Pin("uts", pins.Uts);
+    }
+
+    /// <summary>Sets up pinned namespaces that another process has made.</summary>
+    internal static void SetUp(NamespacePins pins)
+    {
+        Exception? failure = null;
+        var thread = new Thread(
+            () => failure = Catch(() =>
+            {
+                Join(pins.Network, Libc.CLONE_NEWNET);
+                Join(pins.Uts, Libc.CLONE_NEWUTS);
+                SetUpHere(pins);
+            }),
+            128 * 1024)
+        { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            throw failure;
+        }
+    }
+
+    private static void Join(string? pin, int type)
+    {
+        if (pin is not null)
+        {
+            using var target = SafeFd.OpenRead(pin);
+            Check(Libc.setns(target.Number, type), "setns", pin);
+        }
+    }
+
+    private static void SetUpHere(NamespacePins pins)
+    {
         if (pins.Network is not null)
         {
             BringLoopbackUp();
@@ -117,10 +160,6 @@ public static class Namespaces
             using var file = SafeFd.Open($"/proc/sys/{key}", Libc.O_WRONLY);
             file.Write(Encoding.ASCII.GetBytes(value));
         }
-
-        Pin("net", pins.Network);
-        Pin("ipc", pins.Ipc);
-        Pin("uts", pins.Uts);
     }
 
     // /proc/self is the process's first thread; only thread-self names the thread that unshared.

@@ -39,6 +39,9 @@ public sealed record Container : IRecord
     /// <summary>The image's id, <c>sha256:...</c>.</summary>
     public required string ImageId { get; init; }
 
+    /// <summary>The ids of images that it has as volumes: in use as the first is.</summary>
+    public IReadOnlyList<string> VolumeImageIds { get; init; } = [];
+
     /// <summary>What kubelets show: the repository digest if there is one, else the id.</summary>
     public required string ImageRef { get; init; }
 

@@ -7,21 +7,31 @@ namespace Berth.Containers;
 public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, ContainerPlanner planner, SandboxPaths sandboxes, ContainerPaths paths)
 {
     /// <summary>Writes it; the result says whom the process runs as.</summary>
-    public ContainerUser Write(ContainerPlan plan)
+    /// <param name="plan">The container.</param>
+    /// <param name="mounts">Its mounts, with paths of the host where the request has images.</param>
+    public ContainerUser Write(ContainerPlan plan, IReadOnlyList<MountSpec> mounts)
     {
-        var result = builder.Build(ToInput(plan));
+        var input = ToInput(plan, mounts);
+        var result = builder.Build(input);
+        var users = PodUsers.Of(plan.Sandbox);
         HostFolders.Create(result.FoldersToCreate);
+        if (users is not null)
+        {
+            HostFolders.GiveTo(users, result.FoldersToCreate.Where(f => ContainerPath.IsBeneath(f, input.VolumesDirectory)));
+            MappedBinds.Make(users, result.MappedBinds);
+        }
+
         File.WriteAllBytes(paths.Config(plan.Container.Id), OciJson.Write(result.Spec));
         return result.User;
     }
 
-    private SpecInput ToInput(ContainerPlan plan)
+    private SpecInput ToInput(ContainerPlan plan, IReadOnlyList<MountSpec> mounts)
     {
         var (container, sandbox) = (plan.Container, plan.Sandbox);
         var config = plan.Image.Config;
         return new()
         {
-            Container = container.Spec,
+            Container = container.Spec with { Mounts = mounts },
             Image = new ImageDefaults
             {
                 Entrypoint = config.Entrypoint,
@@ -33,7 +43,8 @@ public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, 
                 Volumes = config.Volumes,
             },
             RootfsPath = paths.Rootfs(container.Id),
-            VolumesDirectory = Path.Combine(paths.Folder(container.Id), "volumes"),
+            VolumesDirectory = paths.Volumes(container.Id),
+            MappedDirectory = paths.Mapped(container.Id),
             NamespacePaths = sandbox.NamespacePaths,
             SandboxNamespaces = sandbox.Spec.Namespaces,
             SandboxPrivileged = sandbox.Spec.Privileged,

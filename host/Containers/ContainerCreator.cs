@@ -13,6 +13,7 @@ public sealed class ContainerCreator(
     ContainerRegistry registry,
     SandboxObjects sandboxes,
     RootfsProvider rootfs,
+    VolumeImages volumes,
     ContainerBundle bundle,
     ContainerPaths paths,
     ContainerExits exits,
@@ -66,7 +67,7 @@ public sealed class ContainerCreator(
         CreateFolders(id);
         var source = await rootfs.MakeAsync(plan);
         start = metrics.PodStartStage(start, "rootfs", plan.Sandbox.Handler);
-        var user = bundle.Write(plan);
+        var user = bundle.Write(plan, await volumes.MakeAsync(plan));
 
         // 6 the handler
         var request = ToRequest(plan, source);

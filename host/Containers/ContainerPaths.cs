@@ -12,6 +12,15 @@ public sealed record ContainerPaths(string State)
 
     public string Rootfs(string id) => Path.Combine(Folder(id), "rootfs");
 
+    /// <summary>Where the image of a mount is, by the mount's place in the request.</summary>
+    public string VolumeImage(string id, int mount) => Path.Combine(Folder(id), "images", $"{mount}");
+
+    /// <summary>Beneath it, mounts whose owners are mapped.</summary>
+    public string Mapped(string id) => Path.Combine(Folder(id), "mapped");
+
+    /// <summary>Volumes that the image declares and does not contain.</summary>
+    public string Volumes(string id) => Path.Combine(Folder(id), "volumes");
+
     /// <summary>The handler's own.</summary>
     public string Private(string id) => Path.Combine(Folder(id), "private");
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Images;
 using Berth.Plugins;
@@ -16,6 +17,7 @@ public sealed class ContainerPlanner(
     SandboxRegistry sandboxes,
     ContainerRegistry containers,
     ImageStore images,
+    VolumeImages volumes,
     HandlerTable handlers,
     BerthOptions options,
     CgroupTree cgroups,
@@ -30,6 +32,7 @@ public sealed class ContainerPlanner(
         DenyImage(sandbox, spec, image);
         var check = handlers.Current.Get(sandbox.Handler).Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
+        PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var container = new Container
         {
@@ -39,6 +42,7 @@ public sealed class ContainerPlanner(
             Phase = ContainerPhase.Creating,
             CreatedAt = time.GetUtcNow(),
             ImageId = image.Id,
+            VolumeImageIds = volumes.Find(spec),
             ImageRef = image.Reference,
             LogPath = LogPath(sandbox, spec),
             StopSignal = StopSignals.Choose(spec.StopSignal, image.Config.StopSignal),

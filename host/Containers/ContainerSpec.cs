@@ -96,8 +96,11 @@ public sealed record MountSpec
 
     public MountPropagation Propagation { get; init; }
 
-    /// <summary>Whether the request asks for user-id mappings on the mount.</summary>
-    public bool IdMapped { get; init; }
+    /// <summary>The mapping of the mount's owners: empty, or the pod's user namespace.</summary>
+    public IReadOnlyList<IdMapping> UidMappings { get; init; } = [];
+
+    /// <inheritdoc cref="UidMappings"/>
+    public IReadOnlyList<IdMapping> GidMappings { get; init; } = [];
 
     /// <summary>An image to mount instead of a host path; empty if none.</summary>
     public string Image { get; init; } = "";

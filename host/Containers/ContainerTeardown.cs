@@ -19,6 +19,7 @@ public sealed class ContainerTeardown(
     HandlerTable handlers,
     HandlerStateStore handlerState,
     RootfsProvider rootfs,
+    VolumeImages volumes,
     SandboxCgroups cgroups,
     ContainerPaths paths,
     ContainerUsage usage,
@@ -40,6 +41,7 @@ public sealed class ContainerTeardown(
             registry.Update(id, static c => c with { Phase = ContainerPhase.Removing });
             await DestroyAsync(container, cancellationToken);
             await rootfs.RemoveAsync(id, cancellationToken);
+            await volumes.RemoveAsync(container, cancellationToken);
             await RemoveFoldersAsync(id);
         }
         catch (Exception e)

@@ -37,10 +37,12 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
     /// <param name="mountpoint">Where.</param>
     /// <param name="readOnly">Without a writable layer: a volume made of an image.</param>
     /// <param name="cancellationToken">Checked before anything is done.</param>
-    public Task<string> MountAsync(string containerId, ImageModel image, string mountpoint, bool readOnly, CancellationToken cancellationToken)
+    /// <param name="users">The user namespace whose ids the image's owners are; null shows them as they are.</param>
+    public Task<string> MountAsync(
+        string containerId, ImageModel image, string mountpoint, bool readOnly, CancellationToken cancellationToken, UserNamespacePin? users = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return Task.Run(() => Mount(containerId, image, mountpoint, readOnly), CancellationToken.None);
+        return Task.Run(() => Mount(containerId, image, mountpoint, readOnly, users), CancellationToken.None);
     }
 
     /// <summary>Unmounts and removes a container's snapshot; what is not there is success.</summary>
@@ -68,12 +70,14 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
 
     private string Folder(string containerId) => Path.Combine(folders.Containers, containerId);
 
-    private string Mount(string containerId, ImageModel image, string mountpoint, bool readOnly)
+    private string Mount(string containerId, ImageModel image, string mountpoint, bool readOnly, UserNamespacePin? users)
     {
         var layers = LayerFolders(image);
+        using var mapped = users is null ? null : new MappedLayers(folders, users);
+        IReadOnlyList<string> lower = mapped is null ? layers : [.. layers.Select(mapped.PathOf)];
         var options = readOnly
-            ? OverlayOptions.Lower(layers.Count > 1 ? layers : [.. layers, folders.Empty[1]])
-            : OverlayOptions.Writable(layers, Upper(containerId), Path.Combine(Folder(containerId), "work"));
+            ? OverlayOptions.Lower(lower.Count > 1 ? lower : [.. lower, folders.Empty[1]])
+            : OverlayOptions.Writable(lower, Upper(containerId), Path.Combine(Folder(containerId), "work"));
         HoldLayers(containerId, image);
         if (MountTable.Containing(mountpoint)?.MountPoint == mountpoint)
         {
@@ -82,7 +86,7 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
 
         if (!readOnly)
         {
-            PrepareWritable(containerId, layers[0]);
+            PrepareWritable(containerId, layers[0], users);
         }
 
         Mounts.Overlay(mountpoint, options, readOnly);
@@ -109,7 +113,7 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
         }
     }
 
-    private void PrepareWritable(string containerId, string top)
+    private void PrepareWritable(string containerId, string top, UserNamespacePin? users)
     {
         var work = Path.Combine(Folder(containerId), "work");
         Directory.CreateDirectory(Upper(containerId));
@@ -118,6 +122,13 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
         Directory.CreateDirectory(work);
         // The root folder of an overlay is that of its uppermost layer.
         LayerFinisher.CopyRoot(top, Upper(containerId));
+        if (users is not null)
+        {
+            using var root = SafeFd.OpenDirectory(Upper(containerId));
+            var owner = FileStatus.Of(root);
+            FilesAt.SetOwner(root, [], users.Uids.ToOutside(owner.Uid), users.Gids.ToOutside(owner.Gid));
+            FilesAt.SetMode(root, [], owner.Mode & 0xFFF);
+        }
     }
 
     private void Remove(string containerId, string mountpoint)

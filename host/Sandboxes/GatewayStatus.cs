@@ -1,5 +1,6 @@
 using System.Globalization;
 using Berth.Abstractions;
+using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers.Spec;
 using Berth.Linux;
@@ -23,7 +24,8 @@ public sealed record GatewayConditions(
     IReadOnlyDictionary<string, string> Info);
 
 /// <summary>The gateway's state, from memory: no plugin and no process is asked.</summary>
-public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, CgroupTree cgroups, BerthOptions options, HostFacts facts)
+public sealed class GatewayStatus(
+    HandlerTable handlers, CniConfiguration cni, CgroupTree cgroups, BerthOptions options, HostFacts facts, UserNamespaceSupport users)
 {
     public CgroupDriver CgroupDriver => cgroups.Driver;
 
@@ -31,7 +33,7 @@ public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, C
     {
         var table = handlers.Current;
         var rows = table.Handlers.Values
-            .Select(h => new HandlerStatus(h.Name, h.Name == options.Selection.Default, h.Ready, h.Reason, h.Handler?.Health.Features ?? new(), h.Plugin, h.Handler?.Health.Check.RuntimeVersion ?? ""))
+            .Select(h => new HandlerStatus(h.Name, h.Name == options.Selection.Default, h.Ready, h.Reason, Features(h.Handler), h.Plugin, h.Handler?.Health.Check.RuntimeVersion ?? ""))
             .OrderBy(static h => h.Name, StringComparer.Ordinal)
             .ToList();
         var fallback = rows.Find(static h => h.IsDefault);
@@ -45,6 +47,11 @@ public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, C
         return new(ready, reason, message, network.Ready, network.Reason, network.Message, rows, Info(table));
     }
 
+    // What takes a handler and the machine is there if both have it.
+    private HandlerFeatures Features(GuardedHandler? handler) => handler?.Health.Features is { } own
+        ? own with { UserNamespaces = own.UserNamespaces && users.Reason is null }
+        : new();
+
     private Dictionary<string, string> Info(PluginSnapshot table)
     {
         var info = new Dictionary<string, string>
@@ -53,6 +60,11 @@ public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, C
             ["oomScoreAdjFloor"] = facts.OomScoreFloor.ToString(CultureInfo.InvariantCulture),
             ["capabilitiesMissing"] = string.Join(",", CapabilitySet.All.Except(facts.BoundingSet).Names),
         };
+        if (users.Reason is { } missing)
+        {
+            info["userNamespacesMissing"] = missing;
+        }
+
         foreach (var plugin in table.Plugins.Where(static p => p.Reason.Length > 0))
         {
             info[$"plugin.{plugin.Folder}"] = $"{plugin.State}: {plugin.Reason}";

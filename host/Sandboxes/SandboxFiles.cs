@@ -22,6 +22,7 @@ public sealed class SandboxFiles(SandboxPaths paths)
 
         File.WriteAllText(paths.Hostname(id), sandbox.Hostname + "\n");
         WriteResolvConf(sandbox);
+        Give(sandbox, paths.Hostname(id), paths.ResolvConf(id));
         if (sandbox.Spec.Namespaces.Ipc != NamespaceMode.Node)
         {
             Directory.CreateDirectory(paths.Shm(id));
@@ -36,6 +37,12 @@ public sealed class SandboxFiles(SandboxPaths paths)
 
     /// <summary>Writes /etc/hosts once the addresses are known; host network pods get a copy of the host's.</summary>
     public void WriteHosts(Sandbox sandbox)
+    {
+        WriteHostsFile(sandbox);
+        Give(sandbox, paths.Hosts(sandbox.Id));
+    }
+
+    private void WriteHostsFile(Sandbox sandbox)
     {
         if (sandbox.Spec.Namespaces.Network == NamespaceMode.Node)
         {
@@ -63,6 +70,21 @@ public sealed class SandboxFiles(SandboxPaths paths)
 
         MountTable.UnmountBeneath(folder);
         Directory.Delete(folder, recursive: true);
+    }
+
+    // To the root of a user namespace the files of the host's root are nobody's, and not to be written.
+    private static void Give(Sandbox sandbox, params ReadOnlySpan<string> files)
+    {
+        if (sandbox.Spec.Namespaces.User is not { Mode: NamespaceMode.Pod, Uids: [var uids], Gids: [var gids] })
+        {
+            return;
+        }
+
+        foreach (var path in files)
+        {
+            using var file = SafeFd.OpenRead(path);
+            FilesAt.SetOwner(file, [], uids.HostId, gids.HostId);
+        }
     }
 
     private void WriteResolvConf(Sandbox sandbox)

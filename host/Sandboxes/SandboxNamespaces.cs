@@ -10,10 +10,15 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
     /// <param name="sandbox">Its folders exist.</param>
     /// <param name="ownNetwork">Whether the gateway makes the network namespace.</param>
     /// <param name="sysctls">By path beneath /proc/sys.</param>
-    public IReadOnlyDictionary<string, string> Create(Sandbox sandbox, bool ownNetwork, IReadOnlyList<KeyValuePair<string, string>> sysctls)
+    public async Task<IReadOnlyDictionary<string, string>> CreateAsync(Sandbox sandbox, bool ownNetwork, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
         var modes = sandbox.Spec.Namespaces;
         var pod = new Dictionary<string, string>();
+        if (modes.User is { Mode: NamespaceMode.Pod })
+        {
+            pod["user"] = PinFile(sandbox.Id, "user");
+        }
+
         if (ownNetwork && modes.Network != NamespaceMode.Node)
         {
             pod["network"] = PinFile(sandbox.Id, "net");
@@ -32,8 +37,9 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
 
         if (pod.Count > 0)
         {
-            Namespaces.Create(new NamespacePins
+            await MakeAsync(new NamespacePins
             {
+                User = PodUsers.Of(modes, pod),
                 Network = pod.GetValueOrDefault("network"),
                 Ipc = pod.GetValueOrDefault("ipc"),
                 Uts = pod.GetValueOrDefault("uts"),
@@ -46,10 +52,22 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
         return pod;
     }
 
+    private static async Task MakeAsync(NamespacePins pins)
+    {
+        if (pins.User is null)
+        {
+            Namespaces.Create(pins);
+        }
+        else
+        {
+            await UserNamespaces.CreateAsync(pins, CancellationToken.None);
+        }
+    }
+
     /// <summary>Lets the namespaces go; they end with their last process.</summary>
     public void Remove(string id)
     {
-        foreach (var type in (string[])["net", "ipc", "uts"])
+        foreach (var type in (string[])["net", "ipc", "uts", "user"])
         {
             var pin = paths.Namespace(id, type);
             Mounts.Unmount(pin);

@@ -15,6 +15,7 @@ public sealed class SandboxPlanner(
     CgroupTree cgroups,
     SandboxNetwork network,
     SandboxPaths paths,
+    UserNamespaceSupport users,
     TimeProvider time)
 {
     public SandboxPlan Plan(PodSandboxSpec spec, string runtimeHandler)
@@ -26,6 +27,12 @@ public sealed class SandboxPlanner(
         var handler = table.GetReady(decision.Handler);
         var features = handler.Health.Features;
         Refuse(spec, decision.Handler, features);
+        if (spec.Namespaces.User is { Mode: NamespaceMode.Pod } && users.Reason is { } missing)
+        {
+            throw RuntimeException.FailedPrecondition(
+                $"pod {spec.Namespace}/{spec.Name} asks for a user namespace, which this machine does not have: {missing}; use the host's users (hostUsers: true)");
+        }
+
         if (!hostNetwork)
         {
             _ = network.RequireConfiguration();

@@ -59,7 +59,7 @@ public sealed class SandboxRunner(
 
         // 4 files, namespaces, cgroups
         files.Create(plan.Sandbox);
-        var own = namespaces.Create(plan.Sandbox, plan.OwnsNetwork, plan.Sysctls);
+        var own = await namespaces.CreateAsync(plan.Sandbox, plan.OwnsNetwork, plan.Sysctls);
         cgroups.Create(plan.Sandbox);
         start = metrics.PodStartStage(start, "namespaces", plan.Sandbox.Handler);
 

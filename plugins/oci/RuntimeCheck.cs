@@ -41,26 +41,26 @@ internal sealed class RuntimeCheck(OciOptions options, RuntimeCommand runtime, C
     private async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
     {
         var facts = await RuntimeFacts.AskAsync(runtime, cancellationToken).ConfigureAwait(false);
-        var refusal = await ProbeAsync(facts.OciVersion, cancellationToken).ConfigureAwait(false);
+        var (refusal, seen) = await ProbeAsync(facts.OciVersion, cancellationToken).ConfigureAwait(false);
         return new()
         {
             Ready = refusal is null,
             Reason = refusal is null ? null : $"{options.Path} cannot create containers on this machine: {refusal}{LayoutHint()}",
             RuntimeVersion = facts.Version,
             OciVersion = facts.OciVersion,
-            Features = RuntimeFeatures.Of(facts, options),
+            Features = RuntimeFeatures.Of(facts, seen, options),
         };
     }
 
-    private async Task<string?> ProbeAsync(string ociVersion, CancellationToken cancellationToken)
+    private async Task<ProbeResult> ProbeAsync(string ociVersion, CancellationToken cancellationToken)
     {
         try
         {
-            return await probe.RunAsync(ociVersion, cancellationToken).ConfigureAwait(false);
+            return await probe.RunAsync(ociVersion, RuntimeFeatures.ToSee(options), cancellationToken).ConfigureAwait(false);
         }
         catch (RuntimeException e)
         {
-            return e.Message;
+            return new(e.Message, Asked.Nothing);
         }
     }
 

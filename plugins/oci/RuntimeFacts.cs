@@ -41,11 +41,6 @@ internal sealed record RuntimeFacts(string Version, string OciVersion, string De
         return at is { ValueKind: JsonValueKind.True };
     }
 
-    /// <summary>Whether <c>mountOptions</c> of <c>features</c> lists an option.</summary>
-    public bool HasMountOption(string option) =>
-        Features is { ValueKind: JsonValueKind.Object } all && all.TryGetProperty("mountOptions", out var options)
-        && options.ValueKind == JsonValueKind.Array && options.EnumerateArray().Any(o => o.ValueEquals(option));
-
     private static string? Text(JsonElement? json, string name) =>
         json is { ValueKind: JsonValueKind.Object } o && o.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 

@@ -7,9 +7,17 @@ internal static class RuntimeFeatures
 {
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
     public static IReadOnlyList<string> Removable { get; } =
-        ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates"];
+        ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates",
+         "userNamespaces", "recursiveReadOnlyMounts"];
 
-    public static HandlerFeatures Of(RuntimeFacts facts, OciOptions options) => new()
+    /// <summary>What is tried out, because runtimes do not tell it, or tell it of a kernel that they have not looked at.</summary>
+    public static Asked ToSee(OciOptions options) =>
+        // In a sandbox of the runtime's own nothing of it can be seen.
+        options.Signals != SignalPath.Kernel ? Asked.Nothing
+        : (options.Lacks.Contains("userNamespaces") ? Asked.Nothing : Asked.UserNamespace)
+            | (options.Lacks.Contains("recursiveReadOnlyMounts") ? Asked.Nothing : Asked.RecursiveReadOnly);
+
+    public static HandlerFeatures Of(RuntimeFacts facts, Asked seen, OciOptions options) => new()
     {
         NetworkNamespace = NetworkNamespaceOwner.Host,
         RootfsForms = [RootfsForm.Mounted],
@@ -31,10 +39,8 @@ internal static class RuntimeFeatures
         // A runtime that must pass signals on itself is a sandbox whose processes the host does not see.
         HostProcesses = options.Signals == SignalPath.Kernel,
         ExecSignals = options.Signals == SignalPath.Kernel,
-        // Kubernetes' user namespaces need volumes mounted with mapped ids.
-        UserNamespaces = facts.Has("linux", "mountExtensions", "idmap", "enabled"),
-        // The kernel's part is mount_setattr(2), from 5.12 on.
-        RecursiveReadOnlyMounts = facts.HasMountOption("rro") && Environment.OSVersion.Version >= new Version(5, 12),
+        UserNamespaces = seen.HasFlag(Asked.UserNamespace),
+        RecursiveReadOnlyMounts = seen.HasFlag(Asked.RecursiveReadOnly),
         Seccomp = !options.Lacks.Contains("seccomp")
             && (facts.Has("linux", "seccomp", "enabled") || facts.Details.Contains("seccomp", StringComparison.OrdinalIgnoreCase)),
     };

@@ -31,6 +31,38 @@ public sealed class MountTests(Suite suite)
         Assert.Equal("refused", await pod.OutputAsync(container));
     }
 
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Mount_RecursivelyReadOnly_RefusesWritesBeneathToo(string handler)
+    {
+        await suite.RequireAsync(handler);
+        var advertised = Assert.Single((await suite.Client.Runtime.StatusAsync(new())).RuntimeHandlers, h => h.Name == handler).Features.RecursiveReadOnlyMounts;
+        using var folder = new TempFolder();
+        Mounts.Tmpfs(folder.Folder("nested"), 1 << 20, "755");
+        await using var pod = await suite.PodAsync(handler);
+        var container = Requests.Script("look", "for d in /plain /all; do touch $d/nested/x 2>/dev/null && echo written || echo refused; done");
+        container.Mounts.Add(new Mount { HostPath = folder.Path, ContainerPath = "/plain", Readonly = true });
+        container.Mounts.Add(new Mount { HostPath = folder.Path, ContainerPath = "/all", Readonly = true, RecursiveReadOnly = true });
+        if (advertised)
+        {
+            Assert.Equal("written\nrefused", await pod.OutputAsync(container));
+        }
+        else
+        {
+            Assert.StartsWith("RROUnsupported", (await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(container))).Status.Detail, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Mount_Options_AreThoseOfTheMount(string handler)
+    {
+        using var folder = new TempFolder();
+        await using var pod = await suite.PodAsync(handler);
+        var container = Requests.Script("look", "awk '$2 == \"/data\" {print $4}' /proc/mounts");
+        container.Mounts.Add(new Mount { HostPath = folder.Path, ContainerPath = "/data", MountOptions = { "noexec", "nodev", "nosuid" } });
+        var options = (await pod.OutputAsync(container)).Split(',');
+        Assert.Equal(["nodev", "noexec", "nosuid", "rw"], options.Intersect(["noexec", "nodev", "nosuid", "rw"]).Order());
+    }
+
     [Fact]
     public async Task Mount_Status_ListsThem()
     {

@@ -1,6 +1,7 @@
 using Berth.Abstractions;
 using Berth.Images;
 using Berth.Plugins;
+using Berth.Sandboxes;
 
 namespace Berth.Containers.Rootfs;
 
@@ -16,7 +17,7 @@ public sealed class RootfsProvider(Snapshots snapshots, BlockImages blocks, Hand
     {
         var (id, image) = (plan.Container.Id, plan.Image);
         var form = RootfsForms.ForContainer(plan.Sandbox.Handler, plan.Check.Features);
-        var folder = await snapshots.MountAsync(id, image, paths.Rootfs(id), readOnly: form != RootfsForm.Mounted, CancellationToken.None);
+        var folder = await snapshots.MountAsync(id, image, paths.Rootfs(id), readOnly: form != RootfsForm.Mounted, CancellationToken.None, PodUsers.Of(plan.Sandbox));
         switch (form)
         {
             case RootfsForm.Layers:

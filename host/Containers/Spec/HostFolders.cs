@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Linux;
 
 namespace Berth.Containers.Spec;
 
@@ -8,6 +9,16 @@ public static class HostFolders
     private const UnixFileMode Mode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    /// <summary>Makes folders those of a user namespace's root.</summary>
+    public static void GiveTo(UserNamespacePin users, IEnumerable<string> folders)
+    {
+        foreach (var path in folders)
+        {
+            using var folder = SafeFd.OpenDirectory(path);
+            FilesAt.SetOwner(folder, [], users.Uids.ToOutside(0), users.Gids.ToOutside(0));
+        }
+    }
 
     public static void Create(IEnumerable<string> folders)
     {

@@ -1,11 +1,12 @@
 namespace Berth.Containers.Spec;
 
 /// <summary>All mounts of a container, in the order in which they are made.</summary>
-internal sealed record MountPlan(IReadOnlyList<OciMount> Mounts, string? RootfsPropagation, IReadOnlyList<string> FoldersToCreate)
+internal sealed record MountPlan(
+    IReadOnlyList<OciMount> Mounts, string? RootfsPropagation, IReadOnlyList<string> FoldersToCreate, IReadOnlyList<MappedBind> MappedBinds)
 {
     internal static MountPlan Create(SpecInput input)
     {
-        var volumes = new VolumeMounts(input.Features);
+        var volumes = new VolumeMounts(input);
         var requested = input.Container.Mounts.Select(volumes.Create).ToList();
         var requestedPaths = requested.Select(static r => r.Mount.Destination).ToHashSet(StringComparer.Ordinal);
         var fromImage = ImageVolumes.Create(input).Where(m => !requestedPaths.Contains(m.Destination)).ToList();
@@ -17,7 +18,8 @@ internal sealed record MountPlan(IReadOnlyList<OciMount> Mounts, string? RootfsP
         return new(
             mounts,
             RaisedPropagation(input.Container.Mounts),
-            [.. fromImage.Select(static m => m.Source), .. requested.Select(static r => r.FolderToCreate).OfType<string>().Distinct(StringComparer.Ordinal)]);
+            [.. fromImage.Select(static m => m.Source), .. requested.Select(static r => r.FolderToCreate).OfType<string>().Distinct(StringComparer.Ordinal)],
+            [.. requested.Select(static r => r.Bind).OfType<MappedBind>()]);
     }
 
     // Who mounts the host's /dev or /sys wants what is beneath it there, too.

@@ -18,7 +18,7 @@ internal static class NamespacePlan
             Shared(input, "uts", sandbox.Network == NamespaceMode.Node),
             new("mount"),
             cgroupV2 && !input.Container.Security.Privileged ? new("cgroup") : null,
-            sandbox.User is { Mode: NamespaceMode.Pod } ? new("user") : null,
+            sandbox.User is { Mode: NamespaceMode.Pod } ? new("user", input.NamespacePaths.GetValueOrDefault("user")) : null,
         ];
         return [.. all.OfType<OciNamespace>()];
     }

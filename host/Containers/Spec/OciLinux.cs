@@ -29,7 +29,12 @@ public sealed record OciLinux
 public sealed record OciNamespace(string Type, string? Path = null);
 
 /// <summary>Ids in the container and what they are on the host.</summary>
-public sealed record OciIdMapping(uint ContainerID, uint HostID, uint Size);
+public sealed record OciIdMapping(uint ContainerID, uint HostID, uint Size)
+{
+    /// <summary>As config.json has them; none is null.</summary>
+    internal static IReadOnlyList<OciIdMapping>? Of(IReadOnlyList<IdMapping>? mappings) =>
+        mappings is { Count: > 0 } ? [.. mappings.Select(static m => new OciIdMapping(m.ContainerId, m.HostId, m.Length))] : null;
+}
 
 /// <summary>A device node that the runtime makes.</summary>
 public sealed record OciDevice

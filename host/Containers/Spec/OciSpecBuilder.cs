@@ -16,6 +16,7 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
         var security = input.Container.Security;
         var capabilities = CapabilityPlan.Create(security, host.BoundingSet);
         var user = UserResolver.Resolve(input.RootfsPath, input.Image.User, security);
+        PodUserIds.Check(input, user);
         var mounts = MountPlan.Create(input);
         var namespaces = NamespacePlan.Create(input, host.CgroupV2);
         var spec = new OciSpec
@@ -33,6 +34,7 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
             Spec = spec,
             User = user,
             FoldersToCreate = mounts.FoldersToCreate,
+            MappedBinds = mounts.MappedBinds,
             StopSignal = StopSignals.Choose(input.Container.StopSignal, input.Image.StopSignal),
         };
     }
@@ -61,12 +63,11 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
     {
         var security = input.Container.Security;
         var devices = DevicePlan.Create(input.Container);
-        var users = input.SandboxNamespaces.User is { Mode: NamespaceMode.Pod } mappings ? mappings : null;
         return new()
         {
             Namespaces = namespaces,
-            UidMappings = users is null ? null : Mappings(users.Uids),
-            GidMappings = users is null ? null : Mappings(users.Gids),
+            UidMappings = OciIdMapping.Of(input.SandboxNamespaces.User?.Uids),
+            GidMappings = OciIdMapping.Of(input.SandboxNamespaces.User?.Gids),
             Devices = devices.Nodes,
             CgroupsPath = input.CgroupsPath,
             Resources = ResourcePlan.Create(input.Container.Resources, host) with { Devices = devices.Rules },
@@ -83,7 +84,4 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
 
     private static IReadOnlyList<string> ProcPaths(IReadOnlyList<string> paths, string what) =>
         [.. paths.Select(path => ContainerPath.Normalize(path, what)).Distinct(StringComparer.Ordinal)];
-
-    private static IReadOnlyList<OciIdMapping> Mappings(IReadOnlyList<IdMapping> mappings) =>
-        [.. mappings.Select(static m => new OciIdMapping(m.ContainerId, m.HostId, m.Length))];
 }

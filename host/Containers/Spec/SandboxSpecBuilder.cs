@@ -12,6 +12,9 @@ public sealed record SandboxSpecInput
     /// <summary>The pod's namespaces by OCI type; one that is missing is the host's.</summary>
     public required IReadOnlyDictionary<string, string> NamespacePaths { get; init; }
 
+    /// <summary>The pod's user namespace, if it has one of its own.</summary>
+    public UserNamespaceSpec? Users { get; init; }
+
     /// <summary>As the runtime takes it.</summary>
     public required string CgroupsPath { get; init; }
 
@@ -81,6 +84,8 @@ public sealed class SandboxSpecBuilder(HostFacts host, SeccompProfiles seccomp)
                     .. input.NamespacePaths.Where(static n => n.Key != "pid").Select(static n => new OciNamespace(n.Key, n.Value)),
                     .. host.CgroupV2 ? (OciNamespace[])[new("cgroup")] : [],
                 ],
+                UidMappings = OciIdMapping.Of(input.Users?.Uids),
+                GidMappings = OciIdMapping.Of(input.Users?.Gids),
                 CgroupsPath = input.CgroupsPath,
                 Resources = new() { Devices = [new(false, "rwm")], Cpu = new() { Shares = 2 }, Pids = new(MaxProcesses) },
                 Seccomp = seccomp.Find(input.Seccomp, CapabilitySet.Empty),

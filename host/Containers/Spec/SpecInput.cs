@@ -15,8 +15,11 @@ public sealed record SpecInput
     /// <summary>A folder of this container alone: volumes that the image declares and does not contain are made beneath it.</summary>
     public required string VolumesDirectory { get; init; }
 
+    /// <summary>A folder of this container alone: mounts whose owners are mapped lie beneath it, see <see cref="MappedBind"/>.</summary>
+    public required string MappedDirectory { get; init; }
+
     /// <summary>
-    /// The sandbox's namespaces by OCI type (<c>network</c>, <c>ipc</c>, <c>uts</c>, <c>pid</c>). A type that is missing is the
+    /// The sandbox's namespaces by OCI type (<c>network</c>, <c>ipc</c>, <c>uts</c>, <c>pid</c>, <c>user</c>). A type that is missing is the
     /// host's where <see cref="SandboxNamespaces"/> says so, else new.
     /// </summary>
     public required IReadOnlyDictionary<string, string> NamespacePaths { get; init; }
@@ -91,6 +94,15 @@ public sealed record SpecResult
     /// <summary>Folders of the host that mounts name and that do not exist: see <see cref="HostFolders"/>.</summary>
     public required IReadOnlyList<string> FoldersToCreate { get; init; }
 
+    /// <summary>Mounts to be made before the runtime looks.</summary>
+    public required IReadOnlyList<MappedBind> MappedBinds { get; init; }
+
     /// <summary>The name of the signal that stops it.</summary>
     public required string StopSignal { get; init; }
 }
+
+/// <summary>
+/// A mount source that the runtime gets by another path, where its owners are those of the pod's user namespace. The gateway makes
+/// it, because many runtimes take no notice of such a wish.
+/// </summary>
+public sealed record MappedBind(string Source, string Target);

@@ -3,8 +3,11 @@ using Berth.Linux;
 
 namespace Berth.Containers.Spec;
 
+/// <summary>A mount, the host path to be created as a folder if it is missing, and what has to be mounted first.</summary>
+internal sealed record VolumeMount(OciMount Mount, string? FolderToCreate, MappedBind? Bind);
+
 /// <summary>The mounts that a request asks for.</summary>
-internal sealed class VolumeMounts(HandlerFeatures features)
+internal sealed class VolumeMounts(SpecInput input)
 {
     // Flags that only take rights away or say when times are written; see mount(8).
     private static readonly HashSet<string> KnownOptions =
@@ -13,8 +16,7 @@ internal sealed class VolumeMounts(HandlerFeatures features)
         "strictatime", "nostrictatime", "nosymfollow", "symfollow",
     ];
 
-    /// <summary>The mount, and the host path to be created as a folder if it is missing.</summary>
-    internal (OciMount Mount, string? FolderToCreate) Create(MountSpec mount)
+    internal VolumeMount Create(MountSpec mount, int index)
     {
         var destination = Destination(mount.ContainerPath);
         RefuseUnsupported(mount, destination);
@@ -28,7 +30,8 @@ internal sealed class VolumeMounts(HandlerFeatures features)
 
         IReadOnlyList<string> options = ["rbind", Propagation(mount.Propagation), Access(mount, destination), .. mount.Options];
         CheckPropagation(mount.Propagation, source ?? hostPath, destination);
-        return (new(destination, "bind", source ?? hostPath, options), source is null ? hostPath : null);
+        var bind = IsMapped(mount) ? new MappedBind(source ?? hostPath, Path.Combine(input.MappedDirectory, $"{index}")) : null;
+        return new(new(destination, "bind", bind?.Target ?? source ?? hostPath, options), source is null ? hostPath : null, bind);
     }
 
     private static string Destination(string path)
@@ -39,18 +42,22 @@ internal sealed class VolumeMounts(HandlerFeatures features)
             : destination;
     }
 
-    private static void RefuseUnsupported(MountSpec mount, string destination)
+    private static bool IsMapped(MountSpec mount) => mount.UidMappings.Count > 0 || mount.GidMappings.Count > 0;
+
+    private void RefuseUnsupported(MountSpec mount, string destination)
     {
-        if (mount.Image.Length > 0)
+        var users = input.SandboxNamespaces.User is { Mode: NamespaceMode.Pod } pods ? pods : null;
+        if (IsMapped(mount) && !(users is not null && users.Uids.SequenceEqual(mount.UidMappings) && users.Gids.SequenceEqual(mount.GidMappings)))
         {
-            throw new RuntimeException(
-                RuntimeErrorCode.NotSupported,
-                $"ImageVolumeMountFailed: mount {destination} asks for image {mount.Image} as a volume, which is not supported; use a host path");
+            throw RuntimeException.InvalidArgument(
+                $"mount {destination} has uid and gid mappings that are not those of the pod's user namespace; give the pod's, or none");
         }
 
-        if (mount.IdMapped)
+        // A mount made in a user namespace of its own reaches no other: mount_namespaces(7), less privileged mount namespaces.
+        if (users is not null && mount.Propagation == MountPropagation.Bidirectional)
         {
-            throw RuntimeException.NotSupported($"mount {destination} with id mappings");
+            throw RuntimeException.InvalidArgument(
+                $"mount {destination} asks for Bidirectional propagation, which a pod with a user namespace cannot have; use HostToContainer, or the host's users");
         }
 
         if (mount.Options.FirstOrDefault(static o => !KnownOptions.Contains(o)) is { } option)
@@ -73,7 +80,7 @@ internal sealed class VolumeMounts(HandlerFeatures features)
         }
 
         // The kubelet looks for this word at the start of the text.
-        return features.RecursiveReadOnlyMounts
+        return input.Features.RecursiveReadOnlyMounts
             ? "rro"
             : throw new RuntimeException(
                 RuntimeErrorCode.NotSupported,

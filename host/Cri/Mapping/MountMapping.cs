@@ -29,7 +29,8 @@ internal static class MountMapping
                 RecursiveReadOnly = mount.RecursiveReadOnly,
                 SelinuxRelabel = mount.SelinuxRelabel,
                 Propagation = propagation,
-                IdMapped = mount.UidMappings.Count > 0 || mount.GidMappings.Count > 0,
+                UidMappings = NamespaceMapping.Ranges(mount.UidMappings, $"{field}.uidMappings"),
+                GidMappings = NamespaceMapping.Ranges(mount.GidMappings, $"{field}.gidMappings"),
                 Image = Field.Line(image, $"{field}.image.image"),
                 ImageSubPath = Field.OptionalPath(mount.ImageSubPath, $"{field}.image_sub_path"),
                 Options = [.. mount.MountOptions],
@@ -54,6 +55,8 @@ internal static class MountMapping
             Propagation = Propagation(mount.Propagation),
             ImageSubPath = mount.ImageSubPath,
             MountOptions = { mount.Options },
+            UidMappings = { mount.UidMappings.Select(NamespaceMapping.ToProto) },
+            GidMappings = { mount.GidMappings.Select(NamespaceMapping.ToProto) },
         };
         if (mount.Image.Length > 0)
         {

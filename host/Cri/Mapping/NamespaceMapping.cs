@@ -36,7 +36,7 @@ internal static class NamespaceMapping
         };
         if (modes.User is { } user)
         {
-            options.UsernsOptions = new() { Mode = Mode(user.Mode), Uids = { user.Uids.Select(Mapping) }, Gids = { user.Gids.Select(Mapping) } };
+            options.UsernsOptions = new() { Mode = Mode(user.Mode), Uids = { user.Uids.Select(ToProto) }, Gids = { user.Gids.Select(ToProto) } };
         }
 
         return options;
@@ -90,11 +90,17 @@ internal static class NamespaceMapping
         {
             (NamespaceMode.Pod, false, _) => throw Field.Wrong(field, "has the mode POD, which needs both uids and gids"),
             (NamespaceMode.Node, _, false) => throw Field.Wrong(field, "has the mode NODE, which takes no uids and gids"),
-            _ => new(mode, Ranges(user.Uids, $"{field}.uids"), Ranges(user.Gids, $"{field}.gids")),
+            (NamespaceMode.Node, _, _) => new(mode, [], []),
+            _ => new(mode, Single(user.Uids, $"{field}.uids"), Single(user.Gids, $"{field}.gids")),
         };
     }
 
-    private static IReadOnlyList<IdMapping> Ranges(RepeatedField<Protos.IDMapping> ranges, string field)
+    // Kubernetes gives every pod one range; more would have to fit those of every volume's owners.
+    private static IReadOnlyList<IdMapping> Single(RepeatedField<Protos.IDMapping> ranges, string field) =>
+        Ranges(ranges, field) is [{ ContainerId: 0 }] one ? one
+        : throw Field.Wrong(field, $"has {ranges.Count} mappings, the first from container id {ranges[0].ContainerId}; it must have one, from container id 0");
+
+    public static IReadOnlyList<IdMapping> Ranges(RepeatedField<Protos.IDMapping> ranges, string field)
     {
         foreach (var range in ranges)
         {
@@ -108,5 +114,5 @@ internal static class NamespaceMapping
         return [.. ranges.Select(static range => new IdMapping(range.HostId, range.ContainerId, range.Length))];
     }
 
-    private static Protos.IDMapping Mapping(IdMapping range) => new() { HostId = range.HostId, ContainerId = range.ContainerId, Length = range.Length };
+    public static Protos.IDMapping ToProto(IdMapping range) => new() { HostId = range.HostId, ContainerId = range.ContainerId, Length = range.Length };
 }

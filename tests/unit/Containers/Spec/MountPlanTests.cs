@@ -150,12 +150,35 @@ public sealed class MountPlanTests : IDisposable
     [Fact]
     public void Create_WhatIsNotSupported_IsRefused()
     {
-        Assert.StartsWith(
-            "ImageVolumeMountFailed",
-            Refused(RuntimeErrorCode.NotSupported, Mount("/data", "") with { Image = "busybox", ReadOnly = true }).Message,
-            StringComparison.Ordinal);
-        Refused(RuntimeErrorCode.NotSupported, Mount("/data", "/tmp") with { IdMapped = true });
+        Refused(RuntimeErrorCode.InvalidArgument, Mount("/data", "/tmp") with { UidMappings = [Ids], GidMappings = [Ids] });
         Refused(RuntimeErrorCode.InvalidArgument, Mount("/data", "/tmp") with { Options = ["noexec", "upperdir=/etc"] });
+    }
+
+    [Fact]
+    public void Create_OwnersMapped_AreMountedByUsFirst()
+    {
+        var mapped = Mount("/data", "/tmp") with { UidMappings = [Ids], GidMappings = [Ids] };
+        var input = WithMounts(Mount("/plain", "/tmp"), mapped) with { SandboxNamespaces = new() { User = new(NamespaceMode.Pod, [Ids], [Ids]) } };
+
+        var plan = MountPlan.Create(input);
+
+        var bind = Assert.Single(plan.MappedBinds);
+        Assert.Equal(new MappedBind("/tmp", Path.Combine(input.MappedDirectory, "1")), bind);
+        Assert.Equal(bind.Target, Find(plan.Mounts, "/data").Source);
+        Assert.Equal("/tmp", Find(plan.Mounts, "/plain").Source);
+    }
+
+    [Fact]
+    public void Create_InAUserNamespace_RefusesWhatItCannotHave()
+    {
+        NamespaceModes pod = new() { User = new(NamespaceMode.Pod, [Ids], [Ids]) };
+        MountSpec[] wrong =
+        [
+            Mount("/data", "/tmp") with { UidMappings = [Ids] },
+            Mount("/data", "/tmp") with { UidMappings = [Ids], GidMappings = [Ids with { HostId = 1 }] },
+            Mount("/data", "/tmp") with { Propagation = MountPropagation.Bidirectional },
+        ];
+        Assert.All(wrong, m => TestRootfs.Refused(() => MountPlan.Create(WithMounts(m) with { SandboxNamespaces = pod }), RuntimeErrorCode.InvalidArgument));
     }
 
     [Fact]
@@ -189,6 +212,8 @@ public sealed class MountPlanTests : IDisposable
                 Assert.Equal(RuntimeErrorCode.InvalidArgument, e.Code);
             }
         });
+
+    private static readonly IdMapping Ids = new(HostId: 100_000, ContainerId: 0, Length: 65_536);
 
     private static MountSpec Mount(string destination, string source) => new() { ContainerPath = destination, HostPath = source };
 

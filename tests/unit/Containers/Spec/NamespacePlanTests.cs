@@ -46,6 +46,17 @@ public sealed class NamespacePlanTests : IDisposable
             RuntimeErrorCode.FailedPrecondition);
     }
 
+    [Fact]
+    public void Create_UserNamespaceOfThePod_IsJoined()
+    {
+        var input = Input(NamespaceMode.Container) with
+        {
+            NamespacePaths = new Dictionary<string, string>(Paths) { ["user"] = "/us" },
+            SandboxNamespaces = new() { User = new(NamespaceMode.Pod, [], []) },
+        };
+        Assert.Contains(new("user", "/us"), NamespacePlan.Create(input, false));
+    }
+
     private SpecInput Input(NamespaceMode pid) =>
         _rootfs.Input(TestRootfs.Container(new() { Namespaces = new() { Pid = pid } })) with { NamespacePaths = Paths };
 }

@@ -67,6 +67,7 @@ internal sealed class TestRootfs : IDisposable
         Image = image ?? new() { Cmd = ["/bin/sh"] },
         RootfsPath = Path,
         VolumesDirectory = System.IO.Path.Combine(Folder, "volumes"),
+        MappedDirectory = System.IO.Path.Combine(Folder, "mapped"),
         NamespacePaths = new Dictionary<string, string>(),
         SandboxNamespaces = new(),
         SandboxPrivileged = true,
