@@ -34,6 +34,12 @@ public sealed record PluginManifest
 
     /// <summary>Abilities, before any look at the machine; <see cref="HandlerCheck.Features"/> has the last word.</summary>
     public IReadOnlyList<string> Features { get; init; } = [];
+
+    /// <summary>
+    /// The keys of the pod annotations that its handlers read. No others reach them, unless plugins.json lists other keys for
+    /// a handler.
+    /// </summary>
+    public IReadOnlyList<string> Annotations { get; init; } = [];
 }
 
 /// <summary>A handler that a manifest offers.</summary>

@@ -61,7 +61,10 @@ public sealed record PrepareSandboxRequest
     /// </summary>
     public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The pod's annotations, only those that the operator lets this handler see.</summary>
+    /// <summary>
+    /// The pod's annotations, only those that the operator lets this handler see: the keys in plugins.json, else those of
+    /// <see cref="PluginManifest.Annotations"/>.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 }
 

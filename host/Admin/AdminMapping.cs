@@ -48,7 +48,8 @@ internal static class AdminMapping
     {
         Handler = decision.Handler,
         Reason = decision.Reason,
-        Denied = decision.Denied,
+        Denied = decision.Refusal == RuntimeErrorCode.PermissionDenied,
+        Refusal = decision.Refusal?.ToString() ?? "",
         Steps = { decision.Steps.Select(static s => new ExplainStep { Rule = s.Rule, Matched = s.Matched, Detail = s.Detail }) },
     };
 

@@ -44,8 +44,8 @@ public sealed class AdminService(
 
     public override Task<ExplainResponse> Explain(ExplainRequest request, ServerCallContext context)
     {
-        var facts = PodManifest.ToFacts(Parse(request.PodJson), request.RuntimeHandler);
-        return Task.FromResult(AdminMapping.ToResponse(HandlerSelector.Select(facts, options.Selection, handlers.Current.KnownHandlers)));
+        var manifest = Parse(request.PodJson);
+        return Task.FromResult(Explanation.Of(manifest, request.RuntimeHandler, options.Selection, handlers.Current.Readiness()));
     }
 
     public override async Task<DoctorResponse> Doctor(DoctorRequest request, ServerCallContext context) =>

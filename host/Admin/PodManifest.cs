@@ -25,6 +25,7 @@ public static class PodManifest
         {
             Namespace = Text(metadata, "namespace") ?? Text(Member(manifest, "metadata"), "namespace") ?? "default",
             Name = Text(metadata, "name") ?? Text(Member(manifest, "metadata"), "name") ?? "",
+            Uid = Text(metadata, "uid") ?? "",
             Labels = Texts(metadata, "labels"),
             Annotations = Texts(metadata, "annotations"),
             HostNetwork = IsTrue(spec, "hostNetwork"),
@@ -34,9 +35,20 @@ public static class PodManifest
                 .Any(static c => Member(c, "securityContext") is { } context && IsTrue(context, "privileged")),
             MemoryBytes = resources.MemoryBytes,
             CpuMillis = resources.CpuMillis,
+            CpuRequestMillis = resources.CpuRequestMillis,
             RuntimeHandler = runtimeHandler.Length > 0 ? runtimeHandler : Text(spec, "runtimeClassName") ?? "",
         };
     }
+
+    /// <summary>The pod's RuntimeClass; null if it has none.</summary>
+    public static string? RuntimeClass(JsonElement manifest) => Text(Member(FindPod(manifest), "spec"), "runtimeClassName");
+
+    /// <summary>The images of its containers, by container.</summary>
+    public static IEnumerable<(string Container, string Image)> Images(JsonElement manifest) =>
+        FindPod(manifest) is { } pod && Member(pod, "spec") is { } spec
+            ? PodSize.Containers(spec, "initContainers").Concat(PodSize.Containers(spec, "containers"))
+                .Select(static c => (Text(c, "name") ?? "", Text(c, "image") ?? "")).Where(static c => c.Item2.Length > 0)
+            : [];
 
     internal static JsonElement? Member(JsonElement? element, string name) =>
         element is { ValueKind: JsonValueKind.Object } e && e.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
@@ -48,7 +60,7 @@ public static class PodManifest
             : Member(spec, "template") ?? Member(Member(Member(spec, "jobTemplate"), "spec"), "template");
     }
 
-    private static string? Text(JsonElement? element, string name) => Member(element, name) switch
+    internal static string? Text(JsonElement? element, string name) => Member(element, name) switch
     {
         null => null,
         { ValueKind: JsonValueKind.String } member => member.GetString(),

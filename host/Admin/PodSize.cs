@@ -4,7 +4,7 @@ using Berth.Abstractions;
 
 namespace Berth.Admin;
 
-/// <summary>A pod's limits as the kubelet sums them up: the containers together, or the largest init container.</summary>
+/// <summary>A pod's limits and requests as the kubelet sums them up: the containers together, or the largest init container.</summary>
 internal static class PodSize
 {
     // Suffixes of a Kubernetes quantity, see the API reference's resource.Quantity.
@@ -26,8 +26,11 @@ internal static class PodSize
         ["Ei"] = 1L << 60,
     };
 
-    public static (long MemoryBytes, long CpuMillis) Of(JsonElement spec) =>
-        (Sum(spec, "memory", 1), Sum(spec, "cpu", 1000));
+    public static (long MemoryBytes, long CpuMillis, long CpuRequestMillis) Of(JsonElement spec) => (
+        Sum(spec, 1, static c => Quantity(c, "limits", "memory") ?? 0),
+        Sum(spec, 1000, static c => Quantity(c, "limits", "cpu") ?? 0),
+        // The API server takes the limit for a request that is not given.
+        Sum(spec, 1000, static c => Quantity(c, "requests", "cpu") ?? Quantity(c, "limits", "cpu") ?? 0));
 
     public static IEnumerable<JsonElement> Containers(JsonElement spec, string name) => PodManifest.Member(spec, name) switch
     {
@@ -36,18 +39,15 @@ internal static class PodSize
         _ => throw RuntimeException.InvalidArgument($"{name} is not a list"),
     };
 
-    private static long Sum(JsonElement spec, string resource, decimal unit)
+    private static long Sum(JsonElement spec, decimal unit, Func<JsonElement, decimal> of)
     {
-        var together = Containers(spec, "containers").Sum(c => Limit(c, resource));
-        var largestInit = Containers(spec, "initContainers").Select(c => Limit(c, resource)).DefaultIfEmpty().Max();
+        var together = Containers(spec, "containers").Sum(of);
+        var largestInit = Containers(spec, "initContainers").Select(of).DefaultIfEmpty().Max();
         return (long)Math.Min(Math.Ceiling(Math.Max(together, largestInit) * unit), long.MaxValue);
     }
 
-    private static decimal Limit(JsonElement container, string resource)
-    {
-        var limit = PodManifest.Member(PodManifest.Member(PodManifest.Member(container, "resources"), "limits"), resource);
-        return limit is { } value ? Parse(value.ToString()) : 0;
-    }
+    private static decimal? Quantity(JsonElement container, string kind, string resource) =>
+        PodManifest.Member(PodManifest.Member(PodManifest.Member(container, "resources"), kind), resource) is { } value ? Parse(value.ToString()) : null;
 
     internal static decimal Parse(string quantity)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Berth.Admin;
+using Berth.Admin.Lint;
 using Berth.Admin.Protos;
 using Berth.Plugins;
 
@@ -13,7 +14,7 @@ internal static class ExplainCommand
         var file = new Option<string>("--file", "-f") { Description = "A manifest of a Pod or a workload, YAML or JSON; - is standard input", HelpName = "pod.yaml", Required = true };
         var runtimeClass = new Option<string>("--runtime-class")
         {
-            Description = "The handler that the pod's RuntimeClass names; without it, the class's own name",
+            Description = "The handler that the pod's RuntimeClass names; without it, what a RuntimeClass in the file says, else the class's own name",
             HelpName = "HANDLER",
             DefaultValueFactory = static _ => "",
         };
@@ -22,7 +23,7 @@ internal static class ExplainCommand
         var json = CliOptions.Json();
         var command = new CliCommand(
             "explain",
-            "Says which handler a pod would get, and every rule that was looked at.",
+            "Says which handler a pod would get, and every rule that was looked at. Exit code 1 if the pod would be refused.",
             "berth explain -f pod.yaml",
             "berth explain -f pod.yaml --runtime-class crun",
             "berth explain -f pod.yaml --config plugins.json")
@@ -30,23 +31,25 @@ internal static class ExplainCommand
 
         command.Do(async (result, cancellationToken) =>
         {
-            var pod = await PodYaml.ReadAsync(result.GetValue(file)!, cancellationToken);
-            var handler = result.GetValue(runtimeClass)!;
-            var answer = result.GetValue(config) is { } path
-                ? Offline(pod, handler, path)
+            var path = result.GetValue(file)!;
+            var documents = await ManifestFile.ReadAsync(path, cancellationToken);
+            var pod = ManifestFile.PodOf(documents, path);
+            var handler = result.GetValue(runtimeClass) is { Length: > 0 } given ? given : RuntimeClassManifest.HandlerOf(pod, documents);
+            var answer = result.GetValue(config) is { } configuration
+                ? Offline(pod, handler, configuration)
                 : await AskAsync(result.GetValue(socket)!, pod, handler, cancellationToken);
             Show(result, answer, result.GetValue(json));
-            return answer.Denied ? CliAction.Failure : CliAction.Success;
+            return answer.Refusal.Length > 0 ? CliAction.Failure : CliAction.Success;
         });
         return command;
     }
 
+    // Whether they are ready only a gateway knows: here all are.
     private static ExplainResponse Offline(JsonElement pod, string handler, string path)
     {
         var options = CliConfiguration.Load(path, new Dictionary<string, string>());
-        var offered = PluginCatalog.OfferedHandlers(options.Plugins) ?? new HashSet<string>();
-        var known = offered.Concat(options.Handlers.Keys).Except(options.Handlers.Where(static h => h.Value.Disabled).Select(static h => h.Key)).ToHashSet();
-        return AdminMapping.ToResponse(HandlerSelector.Select(PodManifest.ToFacts(pod, handler), options.Selection, known));
+        var handlers = HandlerPlan.Read(options).Where(static p => !p.Disabled).ToDictionary(static p => p.Name, static _ => "");
+        return Explanation.Of(pod, handler, options.Selection, handlers);
     }
 
     private static async Task<ExplainResponse> AskAsync(string socket, JsonElement pod, string handler, CancellationToken cancellationToken)
@@ -63,7 +66,7 @@ internal static class ExplainCommand
             return;
         }
 
-        CliOutput.Line(result, answer.Denied ? answer.Reason : $"handler {answer.Handler}: {answer.Reason}");
+        CliOutput.Line(result, answer.Refusal.Length > 0 ? $"refused: {answer.Reason}" : $"handler {answer.Handler}: {answer.Reason}");
         CliOutput.Line(result, "");
         CliOutput.Table(result, ["", "RULE", "DETAIL"], answer.Steps.Select(static s => new[] { s.Matched ? "=>" : "", s.Rule, s.Detail }));
     }

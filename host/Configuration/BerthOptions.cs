@@ -54,6 +54,9 @@ public sealed record HandlerOptions
 
     /// <summary>Merged over the manifest's options.</summary>
     public JsonElement? Options { get; init; }
+
+    /// <summary>The keys of the pod annotations that reach the handler; null takes those of the plugin's manifest.</summary>
+    public IReadOnlyList<string>? Annotations { get; init; }
 }
 
 public sealed record SelectionOptions
@@ -63,6 +66,9 @@ public sealed record SelectionOptions
     public AnnotationOptions Annotations { get; init; } = new();
 
     public IReadOnlyList<SelectionRule> Rules { get; init; } = [];
+
+    /// <summary>By handler: those that take its pods while it is not ready, in this order. Not for enforced pods.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Fallback { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 }
 
 public sealed record AnnotationOptions
@@ -74,7 +80,16 @@ public sealed record AnnotationOptions
 
     /// <summary>The pod namespaces whose annotations are believed; <c>*</c> is every one.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
+
+    /// <summary>Annotations of other runtimes that stand for a handler; believed from the same namespaces.</summary>
+    public IReadOnlyList<MappedAnnotation> Mapped { get; init; } = [];
 }
+
+/// <summary>An annotation whose value is not a handler's name, such as io.kubernetes.cri.untrusted-workload.</summary>
+/// <param name="Key">The annotation's key.</param>
+/// <param name="Value">The value for which it stands for the handler.</param>
+/// <param name="Use">The handler.</param>
+public sealed record MappedAnnotation(string Key, string Value, string Use);
 
 public sealed record SelectionRule
 {
@@ -90,6 +105,9 @@ public sealed record SelectionRule
 
     /// <summary>Refuses the pod; the text is the reason shown.</summary>
     public string? Deny { get; init; }
+
+    /// <summary>Percent of the matching pods that the rule takes, drawn by its name and the pod's uid; null is all.</summary>
+    public int? Share { get; init; }
 }
 
 /// <summary>All that is given must hold. Strings are globs: <c>*</c> is any run of characters, <c>?</c> one.</summary>
@@ -115,6 +133,8 @@ public sealed record RuleConditions
     public long? MinMemoryBytes { get; init; }
 
     public long? MinCpuMillis { get; init; }
+
+    public long? MinCpuRequestMillis { get; init; }
 
     /// <summary>Image references; only for <c>deny</c>, as an image is not known before CreateContainer.</summary>
     public IReadOnlyList<string> Images { get; init; } = [];

@@ -80,6 +80,10 @@ internal sealed class ConfigNode(string path, IConfiguration section, JsonElemen
         Object(key, static node => node.Children.ToFrozenDictionary(static c => c.Key, c => node.Text(c.Key) ?? "", StringComparer.Ordinal))
         ?? FrozenDictionary<string, string>.Empty;
 
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> TextLists(string key) =>
+        Object(key, static node => node.Children.ToFrozenDictionary(static c => c.Key, c => node.Texts(c.Key) ?? [], StringComparer.Ordinal))
+        ?? FrozenDictionary<string, IReadOnlyList<string>>.Empty;
+
     /// <summary>Reads an object, then reports the keys in it that the reader did not ask for; null if there is none.</summary>
     public T? Object<T>(string key, Func<ConfigNode, T> read)
         where T : class

@@ -19,6 +19,11 @@ internal static class HandlerReferences
                 : $"{path}: there is no handler '{handler}'; {NearestName.Hint(handler, known)}");
         }
 
+        foreach (var (handler, _) in options.Selection.Fallback.Where(static f => f.Value.Contains(f.Key)))
+        {
+            errors.Add($"selection.fallback.{handler}: a handler cannot stand in for itself");
+        }
+
         foreach (var (name, _) in options.Handlers.Where(h => h.Value is { Plugin: null, Disabled: false } && !offered.Contains(h.Key)))
         {
             errors.Add($"handlers.{name}.plugin: no plugin offers a handler of this name, so its plugin has to be named here");
@@ -37,6 +42,19 @@ internal static class HandlerReferences
             if (selection.Annotations.Handlers[i] is var handler && handler != "*")
             {
                 yield return ($"selection.annotations.handlers[{i}]", handler);
+            }
+        }
+
+        for (var i = 0; i < selection.Annotations.Mapped.Count; i++)
+        {
+            yield return ($"selection.annotations.mapped[{i}].use", selection.Annotations.Mapped[i].Use);
+        }
+
+        foreach (var (handler, others) in selection.Fallback.OrderBy(static f => f.Key, StringComparer.Ordinal))
+        {
+            foreach (var name in others.Prepend(handler))
+            {
+                yield return ($"selection.fallback.{handler}", name);
             }
         }
 

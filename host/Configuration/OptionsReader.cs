@@ -78,7 +78,24 @@ internal static class OptionsReader
             node.Error("plugin", $"'{plugin}' cannot be a plugin's id: {HandlerNames.Rule}");
         }
 
-        return new() { Plugin = plugin, Disabled = node.Flag("disabled") ?? false, Options = node.Json("options") };
+        return new()
+        {
+            Plugin = plugin,
+            Disabled = node.Flag("disabled") ?? false,
+            Options = node.Json("options"),
+            Annotations = Annotations(node),
+        };
+    }
+
+    private static IReadOnlyList<string>? Annotations(ConfigNode node)
+    {
+        var keys = node.Texts("annotations");
+        foreach (var fault in keys?.Select(AnnotationKeys.Fault).OfType<string>() ?? [])
+        {
+            node.Error("annotations", fault);
+        }
+
+        return keys;
     }
 
     private static ImagesOptions Images(ConfigNode node)

@@ -8,6 +8,7 @@ internal static class SelectionReader
         Default = node.Text("default") ?? new SelectionOptions().Default,
         Annotations = node.Object("annotations", Annotations) ?? new(),
         Rules = node.List("rules", Rule),
+        Fallback = node.TextLists("fallback"),
     };
 
     private static AnnotationOptions Annotations(ConfigNode node)
@@ -18,7 +19,19 @@ internal static class SelectionReader
             Keys = node.Texts("keys") ?? defaults.Keys,
             Handlers = node.Texts("handlers") ?? defaults.Handlers,
             Namespaces = node.Texts("namespaces") ?? defaults.Namespaces,
+            Mapped = node.List("mapped", static (_, mapped) => new MappedAnnotation(Given(mapped, "key"), Given(mapped, "value"), Given(mapped, "use"))),
         };
+    }
+
+    private static string Given(ConfigNode node, string key)
+    {
+        if (node.Text(key) is { Length: > 0 } text)
+        {
+            return text;
+        }
+
+        node.Error(key, "has to be given");
+        return "";
     }
 
     private static SelectionRule Rule(int index, ConfigNode node)
@@ -30,6 +43,7 @@ internal static class SelectionReader
             Use = node.Text("use"),
             Enforce = node.Flag("enforce") ?? false,
             Deny = node.Text("deny"),
+            Share = (int?)node.Number("share", 0, 100),
         };
 
         if (rule.Use is null == rule.Deny is null)
@@ -40,6 +54,11 @@ internal static class SelectionReader
         if (rule.Deny is "")
         {
             node.Error("deny", "the reason is empty; it is what the pod's owner gets to see");
+        }
+
+        if (rule.Share is not null && (rule.Deny is not null || node.Text("name") is null))
+        {
+            node.Error("share", "is for rules with 'use' and a 'name': the name and the pod's uid decide which pods are in it");
         }
 
         if (rule.When.Images.Count > 0 && rule.Deny is null)
@@ -62,6 +81,7 @@ internal static class SelectionReader
         Privileged = node.Flag("privileged"),
         MinMemoryBytes = node.Number("minMemoryBytes", 0, long.MaxValue),
         MinCpuMillis = node.Number("minCpuMillis", 0, long.MaxValue),
+        MinCpuRequestMillis = node.Number("minCpuRequestMillis", 0, long.MaxValue),
         Images = node.Texts("images") ?? [],
     };
 }

@@ -60,7 +60,7 @@ public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, 
             OciVersion = plan.Check.OciVersion,
             Hostname = sandbox.Hostname,
             Features = plan.Check.Features,
-            Annotations = container.Spec.Annotations,
+            Annotations = plan.Annotations,
         };
     }
 

@@ -10,7 +10,13 @@ using Berth.Sandboxes;
 namespace Berth.Containers;
 
 /// <summary>All that is decided about a container before anything of it exists.</summary>
-public sealed record ContainerPlan(Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check);
+/// <param name="Container">The record in its first phase.</param>
+/// <param name="Sandbox">Its pod.</param>
+/// <param name="Image">What it is made from.</param>
+/// <param name="Check">What the handler can do.</param>
+/// <param name="Annotations">Those of the pod and the container that reach the handler.</param>
+public sealed record ContainerPlan(
+    Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check, IReadOnlyDictionary<string, string> Annotations);
 
 /// <summary>Turns a request into a plan, or refuses it; nothing outside this process is touched.</summary>
 public sealed class ContainerPlanner(
@@ -30,7 +36,8 @@ public sealed class ContainerPlanner(
         var image = images.Find(spec.Image) ?? throw RuntimeException.NotFound(
             $"container {spec.Name}: image {spec.Image} is not on this node: pull it first");
         DenyImage(sandbox, spec, image);
-        var check = handlers.Current.Get(sandbox.Handler).Health.Check;
+        var table = handlers.Current;
+        var check = table.Get(sandbox.Handler).Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
@@ -49,7 +56,7 @@ public sealed class ContainerPlanner(
             Resources = spec.Resources,
             CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
         };
-        return new(container, sandbox, image, check);
+        return new(container, sandbox, image, check, Annotations(table.Handlers[sandbox.Handler], sandbox, spec));
     }
 
     /// <summary>The sandbox, which must be ready.</summary>
@@ -67,16 +74,20 @@ public sealed class ContainerPlanner(
             ? target
             : throw RuntimeException.FailedPrecondition($"container {containerId}, whose PID namespace is asked for, does not run");
 
+    private static Dictionary<string, string> Annotations(HandlerEntry handler, Sandbox sandbox, ContainerSpec spec)
+    {
+        var annotations = new Dictionary<string, string>(sandbox.Prepared?.Annotations ?? new Dictionary<string, string>(), StringComparer.Ordinal);
+        foreach (var (key, value) in handler.LetThrough(spec.Annotations))
+        {
+            annotations[key] = value;
+        }
+
+        return annotations;
+    }
+
     private void DenyImage(Sandbox sandbox, ContainerSpec spec, ImageModel image)
     {
-        var facts = new PodFacts
-        {
-            Namespace = sandbox.Spec.Namespace,
-            Name = sandbox.Spec.Name,
-            Labels = sandbox.Spec.Labels,
-            Annotations = sandbox.Spec.Annotations,
-            RuntimeHandler = sandbox.RequestedHandler,
-        };
+        var facts = SandboxFacts.Of(sandbox.Spec, sandbox.RequestedHandler);
         string[] names = [spec.Image, spec.UserSpecifiedImage, .. image.RepoTags, .. image.RepoDigests];
         if (HandlerSelector.DenyImage(facts, names, options.Selection) is { } reason)
         {

@@ -28,6 +28,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
             StateVersions = plugin?.Manifest?.StateVersions ?? [],
             Overhead = plan.Overhead,
             Disabled = plan.Disabled,
+            Annotations = plan.Annotations,
         };
         if (plan.Disabled)
         {

@@ -10,8 +10,14 @@ namespace Berth.Plugins;
 /// <param name="Options">Merged, an object.</param>
 /// <param name="Overhead">What the manifest says.</param>
 /// <param name="Disabled">plugins.json switches it off.</param>
-internal sealed record HandlerPlan(string Name, string Plugin, JsonElement Options, PodOverhead? Overhead, bool Disabled)
+/// <param name="Annotations">The keys of the pod annotations that reach it.</param>
+internal sealed record HandlerPlan(
+    string Name, string Plugin, JsonElement Options, PodOverhead? Overhead, bool Disabled, IReadOnlyList<string> Annotations)
 {
+    /// <summary>The handlers of a configuration, from its plugins' manifests; nothing is loaded.</summary>
+    public static IReadOnlyList<HandlerPlan> Read(BerthOptions options) =>
+        Make(options.Handlers, [.. PluginScan.Find(options.Plugins.Folders).Select(static c => c.Manifest).OfType<PluginManifest>().DistinctBy(static m => m.Id)]);
+
     /// <summary>Where two plugins offer the same name and plugins.json does not choose, the first has it.</summary>
     public static IReadOnlyList<HandlerPlan> Make(IReadOnlyDictionary<string, HandlerOptions> configured, IReadOnlyList<PluginManifest> manifests)
     {
@@ -30,6 +36,7 @@ internal sealed record HandlerPlan(string Name, string Plugin, JsonElement Optio
             manifest?.Id ?? configured?.Plugin ?? "",
             HandlerConfigMerge.Merge(offered?.Options, configured?.Options),
             offered?.Overhead,
-            configured?.Disabled ?? false);
+            configured?.Disabled ?? false,
+            configured?.Annotations ?? manifest?.Annotations ?? []);
     }
 }

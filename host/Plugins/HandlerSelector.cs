@@ -4,24 +4,23 @@ using Berth.Configuration;
 namespace Berth.Plugins;
 
 /// <summary>
-/// Chooses a pod's handler from the pod and the configuration alone. In this order, the first that applies decides:
+/// Chooses a pod's handler: from the pod, the configuration and the handlers' readiness alone. In this order, the first that
+/// applies decides:
 /// <code>
 ///   1 rules with deny   2 rules with enforce   3 RuntimeClass   4 annotation   5 other rules   6 default
 /// </code>
-/// Within 1, 2 and 5 the order is that of the configuration.
+/// Within 1, 2 and 5 the order is that of the configuration. Where the chosen handler is not ready, and was not enforced, the
+/// first ready one of its fallback takes its place.
 /// </summary>
 public static class HandlerSelector
 {
-    /// <exception cref="RuntimeException"><see cref="RuntimeErrorCode.InvalidArgument"/>: the chosen handler does not exist.</exception>
-    public static SelectionDecision Select(PodFacts pod, SelectionOptions options, IReadOnlyCollection<string> knownHandlers)
+    /// <param name="pod">The pod.</param>
+    /// <param name="options">The configuration.</param>
+    /// <param name="handlers">The handlers that exist, each with why it is not ready; empty if it is.</param>
+    public static SelectionDecision Select(PodFacts pod, SelectionOptions options, IReadOnlyDictionary<string, string> handlers)
     {
         var steps = new List<SelectionStep>();
-        return Deny(pod, options, steps)
-            ?? Known(ByRule(pod, options.Rules.Where(static r => r is { Deny: null, Enforce: true }), "enforced by rule", steps), steps, knownHandlers)
-            ?? Known(ByRuntimeClass(pod, steps), steps, knownHandlers)
-            ?? Known(ByAnnotation(pod, options.Annotations, steps), steps, knownHandlers)
-            ?? Known(ByRule(pod, options.Rules.Where(static r => r is { Deny: null, Enforce: false }), "rule", steps), steps, knownHandlers)
-            ?? Known(ByDefault(options.Default, steps), steps, knownHandlers)!;
+        return Deny(pod, options, steps) ?? Settle(Choose(pod, options, steps), options, handlers, steps);
     }
 
     /// <summary>Rules on images, at CreateContainer: why the image is denied, or null.</summary>
@@ -30,7 +29,7 @@ public static class HandlerSelector
     /// <param name="options">The rules.</param>
     public static string? DenyImage(PodFacts pod, IReadOnlyCollection<string> images, SelectionOptions options) =>
         options.Rules
-            .Where(r => r is { Deny: not null, When.Images.Count: > 0 } && RuleMatch.Mismatch(r.When, pod) is null)
+            .Where(r => r is { Deny: not null, When.Images.Count: > 0 } && RuleMatch.Mismatch(r, pod) is null)
             .Where(r => images.Any(i => Glob.IsAnyMatch(r.When.Images, i)))
             .Select(r => $"rule '{r.Name}' denies the image {images.First(i => Glob.IsAnyMatch(r.When.Images, i))}: {r.Deny}")
             .FirstOrDefault();
@@ -39,84 +38,111 @@ public static class HandlerSelector
     {
         foreach (var rule in options.Rules.Where(static r => r.Deny is not null))
         {
-            var mismatch = rule.When.Images.Count > 0 ? "it is on images, which CreateContainer brings" : RuleMatch.Mismatch(rule.When, pod);
+            var mismatch = rule.When.Images.Count > 0 ? "it is on images, which CreateContainer brings" : RuleMatch.Mismatch(rule, pod);
             steps.Add(new(rule.Name, mismatch is null, mismatch ?? $"denies: {rule.Deny}"));
             if (mismatch is null)
             {
-                return new() { Handler = "", Reason = $"pod {pod.Namespace}/{pod.Name} is denied by rule '{rule.Name}': {rule.Deny}", Steps = steps };
+                return new()
+                {
+                    Handler = "",
+                    Reason = $"pod {pod.Namespace}/{pod.Name} is denied by rule '{rule.Name}': {rule.Deny}",
+                    Steps = steps,
+                    Refusal = RuntimeErrorCode.PermissionDenied,
+                };
             }
         }
 
         return null;
     }
 
-    private static Choice? ByRule(PodFacts pod, IEnumerable<SelectionRule> rules, string words, List<SelectionStep> steps)
+    private static HandlerChoice Choose(PodFacts pod, SelectionOptions options, List<SelectionStep> steps) =>
+        ByRule(pod, options, enforced: true, steps)
+        ?? ByRuntimeClass(pod, steps)
+        ?? AnnotationChoice.Of(pod, options.Annotations, steps)
+        ?? ByRule(pod, options, enforced: false, steps)
+        ?? ByDefault(options.Default, steps);
+
+    private static HandlerChoice? ByRule(PodFacts pod, SelectionOptions options, bool enforced, List<SelectionStep> steps)
     {
-        foreach (var rule in rules)
+        foreach (var rule in options.Rules.Where(r => r.Deny is null && r.Enforce == enforced))
         {
-            var mismatch = RuleMatch.Mismatch(rule.When, pod);
-            steps.Add(new(rule.Name, mismatch is null, mismatch ?? $"uses {rule.Use}"));
+            var mismatch = RuleMatch.Mismatch(rule, pod);
+            steps.Add(new(rule.Name, mismatch is null, mismatch ?? $"{(enforced ? "enforces" : "uses")} {rule.Use}"));
             if (mismatch is null)
             {
-                return new(rule.Use ?? "", $"{words} '{rule.Name}'");
+                return new(rule.Use ?? "", $"{(enforced ? "enforced by rule" : "rule")} '{rule.Name}'", enforced);
             }
         }
 
         return null;
     }
 
-    private static Choice? ByRuntimeClass(PodFacts pod, List<SelectionStep> steps)
+    private static HandlerChoice? ByRuntimeClass(PodFacts pod, List<SelectionStep> steps)
     {
         var given = pod.RuntimeHandler.Length > 0;
         steps.Add(new("RuntimeClass", given, given ? $"asks for {pod.RuntimeHandler}" : "the pod has none"));
         return given ? new(pod.RuntimeHandler, "RuntimeClass") : null;
     }
 
-    // The pod's author is not the operator: what the operator did not list is as if it were not written.
-    private static Choice? ByAnnotation(PodFacts pod, AnnotationOptions options, List<SelectionStep> steps)
-    {
-        foreach (var key in options.Keys)
-        {
-            if (!pod.Annotations.TryGetValue(key, out var handler) || handler.Length == 0)
-            {
-                steps.Add(new($"annotation {key}", false, "the pod has none"));
-            }
-            else if (!Glob.IsAnyMatch(options.Namespaces, pod.Namespace))
-            {
-                steps.Add(new($"annotation {key}", false, $"not believed in namespace '{pod.Namespace}' (selection.annotations.namespaces)"));
-            }
-            else if (!options.Handlers.Contains("*") && !options.Handlers.Contains(handler))
-            {
-                steps.Add(new($"annotation {key}", false, $"may not ask for '{handler}' (selection.annotations.handlers)"));
-            }
-            else
-            {
-                steps.Add(new($"annotation {key}", true, $"asks for {handler}"));
-                return new(handler, $"annotation {key}");
-            }
-        }
-
-        return null;
-    }
-
-    private static Choice ByDefault(string handler, List<SelectionStep> steps)
+    private static HandlerChoice ByDefault(string handler, List<SelectionStep> steps)
     {
         steps.Add(new("default", true, $"uses {handler}"));
         return new(handler, "default");
     }
 
-    private static SelectionDecision? Known(Choice? choice, List<SelectionStep> steps, IReadOnlyCollection<string> known)
+    private static SelectionDecision Settle(
+        HandlerChoice choice, SelectionOptions options, IReadOnlyDictionary<string, string> handlers, List<SelectionStep> steps)
     {
-        if (choice is null)
+        if (!handlers.TryGetValue(choice.Handler, out var fault))
         {
+            var unknown = $"there is no runtime handler '{choice.Handler}' ({choice.Reason}); {NearestName.Hint(choice.Handler, [.. handlers.Keys])}";
+            return new() { Handler = "", Reason = unknown, Steps = steps, Refusal = RuntimeErrorCode.InvalidArgument };
+        }
+
+        if (fault.Length == 0)
+        {
+            return new() { Handler = choice.Handler, Reason = choice.Reason, Steps = steps };
+        }
+
+        steps.Add(new($"readiness of {choice.Handler}", false, fault));
+        return Fallback(choice, options, handlers, steps) is { } other
+            ? new() { Handler = other, Reason = $"fallback of {choice.Handler}, which is not ready ({choice.Reason})", Steps = steps }
+            : new()
+            {
+                Handler = choice.Handler,
+                Reason = $"handler '{choice.Handler}' is not ready: {fault} ({choice.Reason})",
+                Steps = steps,
+                Refusal = RuntimeErrorCode.Unavailable,
+            };
+    }
+
+    private static string? Fallback(
+        HandlerChoice choice, SelectionOptions options, IReadOnlyDictionary<string, string> handlers, List<SelectionStep> steps)
+    {
+        var step = $"fallback of {choice.Handler}";
+        var others = options.Fallback.GetValueOrDefault(choice.Handler) ?? [];
+        if (choice.Enforced || others.Count == 0)
+        {
+            steps.Add(new(step, false, choice.Enforced ? "what a rule enforces has none" : "none is configured (selection.fallback)"));
             return null;
         }
 
-        return known.Contains(choice.Handler)
-            ? new() { Handler = choice.Handler, Reason = choice.Reason, Steps = steps }
-            : throw RuntimeException.InvalidArgument(
-                $"there is no runtime handler '{choice.Handler}' ({choice.Reason}); {NearestName.Hint(choice.Handler, known)}");
-    }
+        foreach (var other in others)
+        {
+            var fault = handlers.GetValueOrDefault(other, "it does not exist");
+            steps.Add(new(step, fault.Length == 0, fault.Length == 0 ? $"uses {other}" : $"{other} is not ready either: {fault}"));
+            if (fault.Length == 0)
+            {
+                return other;
+            }
+        }
 
-    private sealed record Choice(string Handler, string Reason);
+        return null;
+    }
 }
+
+/// <summary>What was asked for, before anybody looked whether it exists.</summary>
+/// <param name="Handler">The handler's name.</param>
+/// <param name="Reason">Who asked.</param>
+/// <param name="Enforced">No other will do.</param>
+internal sealed record HandlerChoice(string Handler, string Reason, bool Enforced = false);

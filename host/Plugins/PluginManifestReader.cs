@@ -12,6 +12,7 @@ internal static partial class PluginManifestReader
     public const string FileName = "plugin.json";
 
     private const int LargestBytes = 64 << 10;
+    private const int MostAnnotations = 100;
 
     /// <exception cref="PluginRejectedException">With the reason.</exception>
     public static PluginManifest Read(string path)
@@ -77,6 +78,12 @@ internal static partial class PluginManifestReader
             $"assembly '{manifest.Assembly}' is not the bare name of a .dll file in the plugin's folder");
         Require(manifest.RootfsForms.Count > 0, "rootfsForms is empty");
         Require(manifest.StateVersions.All(static v => v > 0), "stateVersions holds a number below 1");
+        Require(manifest.Annotations.Count <= MostAnnotations, $"annotations has more than {MostAnnotations} keys");
+        foreach (var fault in manifest.Annotations.Select(AnnotationKeys.Fault))
+        {
+            Require(fault is null, $"annotations: {fault}");
+        }
+
         foreach (var (name, handler) in manifest.Handlers)
         {
             Require(HandlerNames.IsValid(name), $"handler '{name}': {HandlerNames.Rule}");

@@ -36,6 +36,9 @@ public sealed record HandlerEntry
 
     public bool Disabled { get; init; }
 
+    /// <summary>The keys of the pod annotations that reach it.</summary>
+    public IReadOnlyList<string> Annotations { get; init; } = [];
+
     public bool Ready => Handler is { Health.Ready: true };
 
     public PluginState State => Disabled ? PluginState.Disabled
@@ -44,6 +47,10 @@ public sealed record HandlerEntry
 
     /// <summary>Why no pod can be started; empty if one can.</summary>
     public string Reason => Handler?.Health.Reason ?? Failure;
+
+    /// <summary>Of a pod's annotations, those that reach it.</summary>
+    public IReadOnlyDictionary<string, string> LetThrough(IReadOnlyDictionary<string, string> annotations) =>
+        annotations.Where(a => Annotations.Contains(a.Key)).ToDictionary(StringComparer.Ordinal);
 }
 
 /// <summary>All plugins and handlers at one moment: the same object serves Status, validation and dispatch.</summary>
@@ -64,6 +71,10 @@ public sealed class PluginSnapshot
 
     /// <summary>The names that a pod may be given; those of disabled handlers are not among them.</summary>
     public IReadOnlyList<string> KnownHandlers { get; }
+
+    /// <summary>For the choice of a handler: each of <see cref="KnownHandlers"/> with why no pod can be started on it now, empty if one can.</summary>
+    public IReadOnlyDictionary<string, string> Readiness() =>
+        KnownHandlers.ToDictionary(static name => name, name => Handlers[name] is { Ready: false } h ? h.Reason : "", StringComparer.Ordinal);
 
     /// <summary>The handler for work on an existing pod: it may be not ready.</summary>
     /// <exception cref="RuntimeException">There is none of that name, or it could not be created.</exception>

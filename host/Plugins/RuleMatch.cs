@@ -5,6 +5,9 @@ namespace Berth.Plugins;
 /// <summary>Whether a rule's conditions hold for a pod.</summary>
 internal static class RuleMatch
 {
+    /// <summary>Null if the rule takes the pod; else why not, in words.</summary>
+    public static string? Mismatch(SelectionRule rule, PodFacts pod) => Mismatch(rule.When, pod) ?? RuleShare.Mismatch(rule, pod);
+
     /// <summary>Null if all conditions hold, leaving images aside; else the first that does not, in words.</summary>
     public static string? Mismatch(RuleConditions when, PodFacts pod) =>
         Names("namespace", when.Namespaces, pod.Namespace)
@@ -16,7 +19,8 @@ internal static class RuleMatch
         ?? Flag("hostIpc", when.HostIpc, pod.HostIpc)
         ?? Flag("privileged", when.Privileged, pod.Privileged)
         ?? AtLeast("memory", when.MinMemoryBytes, pod.MemoryBytes, "bytes")
-        ?? AtLeast("cpu", when.MinCpuMillis, pod.CpuMillis, "millis");
+        ?? AtLeast("cpu", when.MinCpuMillis, pod.CpuMillis, "millis")
+        ?? (when.MinCpuRequestMillis is { } least && pod.CpuRequestMillis < least ? $"the cpu request is {pod.CpuRequestMillis} millis, below {least}" : null);
 
     private static string? Names(string what, IReadOnlyList<string> patterns, string name) =>
         patterns.Count == 0 || Glob.IsAnyMatch(patterns, name) ? null : $"{what} '{name}' is not {string.Join(" or ", patterns)}";

@@ -5,19 +5,20 @@ namespace Berth.Plugins;
 /// <summary>Which handler a pod gets, and why.</summary>
 public sealed record SelectionDecision
 {
-    /// <summary>Empty if the pod is denied.</summary>
+    /// <summary>Empty if the pod is denied, or what it asks for does not exist.</summary>
     public required string Handler { get; init; }
 
-    /// <summary>One line: what decided.</summary>
+    /// <summary>One line: what decided; why the pod is refused, if it is.</summary>
     public required string Reason { get; init; }
 
     /// <summary>All that was looked at, in order, up to what decided.</summary>
     public required IReadOnlyList<SelectionStep> Steps { get; init; }
 
-    public bool Denied => Handler.Length == 0;
+    /// <summary>Null if the pod can be started: else a rule denies it, its handler does not exist, or is not ready.</summary>
+    public RuntimeErrorCode? Refusal { get; init; }
 
-    /// <exception cref="RuntimeException">A rule denies the pod.</exception>
-    public SelectionDecision EnsureAllowed() => Denied ? throw new RuntimeException(RuntimeErrorCode.PermissionDenied, Reason) : this;
+    /// <exception cref="RuntimeException">The pod is refused.</exception>
+    public SelectionDecision EnsureAllowed() => Refusal is { } code ? throw new RuntimeException(code, Reason) : this;
 }
 
 /// <param name="Rule">What was looked at: a rule's name, RuntimeClass, annotation, default.</param>

@@ -32,7 +32,7 @@ public sealed class SandboxBundle(SandboxSpecBuilder builder, CgroupTree cgroups
             CgroupsPath = cgroups.ContainerCgroupsPath(plan.Sandbox.Cgroup, plan.Sandbox.Id),
             OciVersion = plan.Check.OciVersion,
             Seccomp = plan.Sandbox.Spec.Seccomp,
-            Annotations = plan.Sandbox.Spec.Annotations,
+            Annotations = plan.Annotations,
         });
         File.WriteAllBytes(Path.Combine(plan.BundlePath, "config.json"), OciJson.Write(spec));
     }

@@ -25,6 +25,9 @@ public sealed record SandboxPlan
 
     public required string PrivateDirectory { get; init; }
 
+    /// <summary>The pod's annotations that reach the handler.</summary>
+    public required IReadOnlyDictionary<string, string> Annotations { get; init; }
+
     public PrepareSandboxRequest ToRequest(IReadOnlyDictionary<string, string> namespacePaths) => new()
     {
         SandboxId = Sandbox.Id,
@@ -44,6 +47,6 @@ public sealed record SandboxPlan
         NamespacePaths = namespacePaths,
         Privileged = Sandbox.Spec.Privileged,
         Sysctls = new Dictionary<string, string>(Sysctls),
-        Annotations = Sandbox.Spec.Annotations,
+        Annotations = Annotations,
     };
 }

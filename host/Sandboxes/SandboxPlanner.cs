@@ -23,7 +23,7 @@ public sealed class SandboxPlanner(
         SandboxFiles.Validate(spec);
         var hostNetwork = spec.Namespaces.Network == NamespaceMode.Node;
         var table = handlers.Current;
-        var decision = HandlerSelector.Select(Facts(spec, runtimeHandler), options.Selection, table.KnownHandlers).EnsureAllowed();
+        var decision = HandlerSelector.Select(SandboxFacts.Of(spec, runtimeHandler), options.Selection, table.Readiness()).EnsureAllowed();
         var handler = table.GetReady(decision.Handler);
         var features = handler.Health.Features;
         Refuse(spec, decision.Handler, features);
@@ -61,23 +61,9 @@ public sealed class SandboxPlanner(
             Sysctls = SysctlPolicy.Create(spec.Sysctls, spec.Namespaces),
             BundlePath = paths.Bundle(id),
             PrivateDirectory = paths.Private(id),
+            Annotations = table.Handlers[decision.Handler].LetThrough(spec.Annotations),
         };
     }
-
-    private static PodFacts Facts(PodSandboxSpec spec, string runtimeHandler) => new()
-    {
-        Namespace = spec.Namespace,
-        Name = spec.Name,
-        Labels = spec.Labels,
-        Annotations = spec.Annotations,
-        HostNetwork = spec.Namespaces.Network == NamespaceMode.Node,
-        HostPid = spec.Namespaces.Pid == NamespaceMode.Node,
-        HostIpc = spec.Namespaces.Ipc == NamespaceMode.Node,
-        Privileged = spec.Privileged,
-        MemoryBytes = spec.Resources?.MemoryLimitBytes ?? 0,
-        CpuMillis = PodSize.CpuMillis(spec.Resources),
-        RuntimeHandler = runtimeHandler,
-    };
 
     private static void Refuse(PodSandboxSpec spec, string handler, HandlerFeatures features)
     {

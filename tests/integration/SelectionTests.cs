@@ -17,16 +17,20 @@ public sealed class SelectionTests(Suite suite) : IAsyncLifetime
         // A second handler on the same runtime is there on every machine.
         settings["handlers"] = new JsonObject
         {
-            ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" } },
+            ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" }, ["annotations"] = new JsonArray("team/flavour") },
+            ["lame"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
             ["absent"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
         };
         settings["selection"] = JsonNode.Parse("""
             {
               "default": "runc",
-              "annotations": { "handlers": ["other"], "namespaces": ["tests"] },
+              "annotations": { "handlers": ["other"], "namespaces": ["tests"], "mapped": [ { "key": "io.kubernetes.cri-o.TrustedSandbox", "value": "false", "use": "other" } ] },
+              "fallback": { "lame": ["other"] },
               "rules": [
                 { "name": "no-strangers", "when": { "labels": { "origin": "unknown" } }, "deny": "its origin is unknown" },
                 { "name": "banned-images", "when": { "images": ["*/forbidden*"] }, "deny": "this image is banned" },
+                { "name": "banned-for-privileged", "when": { "images": ["*"], "privileged": true }, "deny": "privileged pods run no images here" },
+                { "name": "canary", "when": { "labels": { "canary": "yes" } }, "use": "other", "share": 50 },
                 { "name": "guarded", "when": { "labels": { "guard": "yes" } }, "use": "other", "enforce": true },
                 { "name": "batch", "when": { "labels": { "kind": "batch*" } }, "use": "other" }
               ]
@@ -54,6 +58,52 @@ public sealed class SelectionTests(Suite suite) : IAsyncLifetime
     });
 
     [Fact]
+    public async Task OlderAnnotation_Mapped_IsHeeded() =>
+        await GetsAsync("other", "TrustedSandbox=false", "", static c => c.Annotations["io.kubernetes.cri-o.TrustedSandbox"] = "false");
+
+    [Fact]
+    public async Task HandlerNotReady_ItsFallbackTakesThePodAndTheReasonSaysSo() =>
+        await GetsAsync("other", "fallback of lame", "lame", static _ => { });
+
+    [Fact]
+    public async Task Share_ByThePodsUid_IsTheSameForEveryAttempt()
+    {
+        foreach (var uid in Enumerable.Range(0, 3).Select(static u => $"pod-{u}"))
+        {
+            var handlers = new List<string>();
+            for (var attempt = 0u; attempt < 2; attempt++)
+            {
+                await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, "", c =>
+                {
+                    c.Labels["canary"] = "yes";
+                    (c.Metadata.Uid, c.Metadata.Attempt) = (uid, attempt);
+                });
+                handlers.Add((await _gateway.Client.Admin.ListPodsAsync(new())).Pods.Single(p => p.Id == pod.Id).Handler);
+            }
+
+            Assert.Single(handlers.Distinct());
+        }
+    }
+
+    [Fact]
+    public async Task Annotations_OnlyTheListedOnes_ReachTheHandler()
+    {
+        await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, "other", static c =>
+        {
+            c.Annotations["team/flavour"] = "mild";
+            c.Annotations["team/flavour.more"] = "x";
+            c.Annotations["org.systemd.property.ExecStart"] = "'/bin/true'";
+        });
+        var container = Requests.Idle();
+        container.Annotations["run.oci.hooks.stdout"] = "/tmp/x";
+        var id = await pod.CreateAsync(container);
+
+        var config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_gateway.State, "containers", id, "bundle", "config.json")))!;
+
+        Assert.Equal("""{"team/flavour":"mild"}""", config["annotations"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task Rule_Matching_IsNamed() => await GetsAsync("other", "batch", "", static c => c.Labels["kind"] = "batch-1");
 
     [Fact]
@@ -76,6 +126,14 @@ public sealed class SelectionTests(Suite suite) : IAsyncLifetime
         container.Image.Image = reference;
         var error = await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(container));
         Assert.Contains("this image is banned", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rule_DenyImage_SeesAllThatTheRulesOfAPodSee()
+    {
+        await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, "", static c => c.Linux.SecurityContext.Privileged = true);
+        var error = await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(Requests.Idle()));
+        Assert.Contains("privileged pods run no images here", error.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

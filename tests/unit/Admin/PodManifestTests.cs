@@ -27,7 +27,7 @@ public sealed class PodManifestTests
           - {name: a, resources: {limits: {memory: 128Mi, cpu: 500m}}}
           - name: b
             securityContext: {privileged: true}
-            resources: {limits: {memory: 64Mi, cpu: 1}}
+            resources: {limits: {memory: 64Mi, cpu: 1}, requests: {cpu: 200m}}
         """;
 
     [Fact]
@@ -38,6 +38,7 @@ public sealed class PodManifestTests
         Assert.Equal(("shop", "web", "clear"), (facts.Namespace, facts.Name, facts.RuntimeHandler));
         Assert.Equal((false, true, false, true), (facts.HostNetwork, facts.HostPid, facts.HostIpc, facts.Privileged));
         Assert.Equal((1L << 30, 1500L), (facts.MemoryBytes, facts.CpuMillis));
+        Assert.Equal(700, facts.CpuRequestMillis);
         Assert.Equal("1", facts.Labels["n"]);
         Assert.Equal("crun", facts.Annotations["berth.dev/runtime-handler"]);
         Assert.Equal("other", PodManifest.ToFacts(Yaml(Pod), "other").RuntimeHandler);
@@ -120,5 +121,5 @@ public sealed class PodManifestTests
         },
         iter: 5000);
 
-    private static JsonElement Yaml(string text) => PodYaml.Parse(text, "pod.yaml");
+    private static JsonElement Yaml(string text) => ManifestFile.PodOf(ManifestFile.Parse(text, "pod.yaml"), "pod.yaml");
 }

@@ -56,7 +56,31 @@ public sealed class CliTests : IDisposable
         Assert.StartsWith("handler crun: rule 'shops'", _output.ToString(), StringComparison.Ordinal);
 
         Assert.Equal(1, await RunAsync($"explain -f {pod} --config {config} --runtime-class crum"));
-        Assert.Contains("did you mean 'crun'?", _error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("refused: there is no runtime handler 'crum' (RuntimeClass); did you mean 'crun'?", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Explain_RuntimeClassAndImageInTheFile_AreHeeded()
+    {
+        var config = _folder.Write("plugins.json", """
+            { "plugins": { "folders": [] }, "handlers": { "runc": { "plugin": "oci" }, "crun": { "plugin": "oci" } },
+              "selection": { "rules": [ { "name": "no-evil", "when": { "images": ["docker.io/library/evil:*"] }, "deny": "banned" } ] } }
+            """);
+        var pod = _folder.Write("pod.yaml", """
+            kind: RuntimeClass
+            metadata: {name: quick}
+            handler: crun
+            ---
+            kind: Pod
+            spec: {runtimeClassName: quick, containers: [{name: web, image: good}]}
+            """);
+        Assert.Equal(0, await RunAsync($"explain -f {pod} --config {config}"));
+        Assert.StartsWith("handler crun: RuntimeClass", _output.ToString(), StringComparison.Ordinal);
+
+        _output.GetStringBuilder().Clear();
+        File.WriteAllText(pod, File.ReadAllText(pod).Replace("image: good", "image: evil", StringComparison.Ordinal));
+        Assert.Equal(1, await RunAsync($"explain -f {pod} --config {config}"));
+        Assert.Contains("container web cannot be created: rule 'no-evil' denies the image docker.io/library/evil:latest: banned", _output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,13 +30,16 @@ public sealed class ConfigurationLoaderTests : IDisposable
               // comments and trailing commas are fine
               "gateway": { "listen": "unix:///tmp/b.sock", "root": "/r", "state": "/s", "cgroupDriver": "cgroupfs" },
               "plugins": { "folders": ["/p", "q"] },
-              "handlers": { "crun": { "plugin": "oci", "disabled": true, "options": { "path": "crun", "n": 5, "deep": { "on": true }, "list": ["a"] } } },
+              "handlers": { "crun": { "plugin": "oci", "disabled": true, "options": { "path": "crun", "n": 5, "deep": { "on": true }, "list": ["a"] } },
+                "other": { "plugin": "oci", "annotations": ["x/y"] } },
               "selection": {
                 "default": "runc",
-                "annotations": { "keys": ["k"], "handlers": ["*"], "namespaces": ["dev-*"] },
+                "annotations": { "keys": ["k"], "handlers": ["*"], "namespaces": ["dev-*"], "mapped": [ { "key": "a/b", "value": "true", "use": "runc" } ] },
+                "fallback": { "runc": ["other"] },
                 "rules": [
                   { "name": "a", "use": "runc", "enforce": true, "when": { "namespaces": ["n"], "names": ["m"], "labels": { "l/x": "v" }, "annotations": { "a.b/c": "*" },
-                    "hostNetwork": true, "hostPid": false, "hostIpc": true, "privileged": false, "minMemoryBytes": 1024, "minCpuMillis": 500 } },
+                    "hostNetwork": true, "hostPid": false, "hostIpc": true, "privileged": false, "minMemoryBytes": 1024, "minCpuMillis": 500, "minCpuRequestMillis": 50 } },
+                  { "name": "canary", "use": "other", "share": 5 },
                   { "deny": "no", "when": { "images": ["*evil*"] } },
                 ],
               },
@@ -60,7 +63,13 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal("*", rule.When.Annotations["a.b/c"]);
         Assert.Equal((true, false, true, false), (rule.When.HostNetwork, rule.When.HostPid, rule.When.HostIpc, rule.When.Privileged));
         Assert.Equal((1024, 500), (rule.When.MinMemoryBytes, rule.When.MinCpuMillis));
-        Assert.Equal("rules[1]", options.Selection.Rules[1].Name);
+        Assert.Equal(50, rule.When.MinCpuRequestMillis);
+        Assert.Equal(("canary", 5), (options.Selection.Rules[1].Name, options.Selection.Rules[1].Share));
+        Assert.Equal("rules[2]", options.Selection.Rules[2].Name);
+        Assert.Equal(new("a/b", "true", "runc"), Assert.Single(options.Selection.Annotations.Mapped));
+        Assert.Equal(["other"], options.Selection.Fallback["runc"]);
+        Assert.Equal(["x/y"], options.Handlers["other"].Annotations);
+        Assert.Null(crun.Annotations);
         Assert.Equal(Path.Combine(_folder.Path, "reg"), options.Images.Registries);
         Assert.Equal(Path.Combine(_folder.Path, "auth.json"), options.Images.AuthFile);
         Assert.Equal("", options.Metrics.Listen);
@@ -111,6 +120,38 @@ public sealed class ConfigurationLoaderTests : IDisposable
         ];
         Assert.All(expected, line => Assert.Contains(e.Errors, error => error.StartsWith(line, StringComparison.Ordinal)));
         Assert.All(e.Errors, error => Assert.Contains(error, e.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Load_MistakesInTheSelection_AreNamed()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load("""
+            {
+              "handlers": { "crun": { "annotations": ["org.systemd.property.ExecStart", "a/*"] } },
+              "selection": {
+                "annotations": { "mapped": [ { "key": "k", "use": "cruun", "vallue": "x" } ] },
+                "fallback": { "crun": ["crun", "rnc"], "none": ["runc"] },
+                "rules": [ { "use": "runc", "share": 5 }, { "name": "a", "deny": "x", "share": 5 }, { "name": "b", "use": "runc", "share": 101 } ]
+              }
+            }
+            """));
+
+        string[] expected =
+        [
+            "handlers.crun.annotations: 'org.systemd.property.ExecStart' would let a pod control",
+            "handlers.crun.annotations: 'a/*' is a pattern",
+            "selection.annotations.mapped[0].value: has to be given",
+            "selection.annotations.mapped[0].vallue: unknown key; did you mean 'value'?",
+            "selection.annotations.mapped[0].use: there is no handler 'cruun'; did you mean 'crun'?",
+            "selection.fallback.crun: a handler cannot stand in for itself",
+            "selection.fallback.crun: there is no handler 'rnc'; did you mean 'runc'?",
+            "selection.fallback.none: there is no handler 'none'",
+            "selection.rules[0].share: is for rules with 'use' and a 'name'",
+            "selection.rules[1].share: is for rules with 'use' and a 'name'",
+            "selection.rules[2].share: '101' is not a whole number from 0 to 100",
+        ];
+        Assert.All(expected, line => Assert.Contains(e.Errors, error => error.StartsWith(line, StringComparison.Ordinal)));
+        Assert.Equal(expected.Length, e.Errors.Count);
     }
 
     [Theory]

@@ -9,7 +9,7 @@ namespace Berth.Tests.Unit.Plugins;
 public sealed class HandlerSelectorTests
 {
     private const string Key = "berth.dev/runtime-handler";
-    private static readonly string[] Known = ["runc", "crun", "clear"];
+    private static readonly Dictionary<string, string> Known = new() { ["runc"] = "", ["crun"] = "", ["clear"] = "" };
 
     private static readonly PodFacts Pod = new() { Namespace = "shop", Name = "web" };
 
@@ -19,10 +19,12 @@ public sealed class HandlerSelectorTests
         from wish in Gen.OneOf("", "clear", "bad")
         from privileged in Gen.Bool
         from memory in Gen.Long[0, 100]
+        from uid in Gen.Int[0, 1000]
         select new PodFacts
         {
             Namespace = ns,
             Name = "web",
+            Uid = $"uid-{uid}",
             RuntimeHandler = handler,
             Privileged = privileged,
             MemoryBytes = memory,
@@ -34,22 +36,30 @@ public sealed class HandlerSelectorTests
         from use in Gen.OneOf("runc", "crun", "clear", "bad")
         from kind in Gen.Int[0, 2]
         from least in Gen.Long[0, 100]
+        from share in Gen.Int[0, 101]
         select new SelectionRule
         {
             Name = $"{ns}-{use}-{kind}-{least}",
             Use = kind == 0 ? null : use,
             Deny = kind == 0 ? "no" : null,
             Enforce = kind == 1,
+            Share = kind == 0 || share == 101 ? null : share,
             When = new() { Namespaces = [ns], MinMemoryBytes = least },
         };
 
-    private static readonly Gen<SelectionOptions> Options = Rules.Array[0, 6].Select(static rules => Allowing() with { Rules = rules });
+    private static readonly Gen<SelectionOptions> Options =
+        from rules in Rules.Array[0, 6]
+        from fallback in Gen.OneOf("runc", "crun", "clear", "bad").Array[0, 3]
+        select Allowing() with { Rules = rules, Fallback = new Dictionary<string, IReadOnlyList<string>> { ["crun"] = fallback } };
+
+    private static readonly Gen<Dictionary<string, string>> Readiness = Gen.OneOf("", "broken").Array[3]
+        .Select(static r => new Dictionary<string, string> { ["runc"] = r[0], ["crun"] = r[1], ["clear"] = r[2] });
 
     [Fact]
     public void Select_NothingSaid_GivesTheDefault()
     {
         var decision = HandlerSelector.Select(Pod, new(), Known);
-        Assert.Equal(("runc", "default", false), (decision.Handler, decision.Reason, decision.Denied));
+        Assert.Equal(("runc", "default", null), (decision.Handler, decision.Reason, decision.Refusal));
     }
 
     [Fact]
@@ -83,20 +93,80 @@ public sealed class HandlerSelectorTests
         Assert.Contains(decision.Steps, static s => s is { Matched: false, Rule: $"annotation {Key}" });
     }
 
-    [Fact]
-    public void Select_OlderAnnotation_CanBeMappedByARule()
+    [Theory]
+    [InlineData("true", "shop", "clear", "annotation io.kubernetes.cri.untrusted-workload=true")]
+    [InlineData("false", "shop", "runc", "default")]
+    [InlineData("true", "dev", "runc", "default")]
+    public void Select_MappedAnnotation_IsBelievedFromListedNamespaces(string value, string @namespace, string handler, string reason)
     {
-        var pod = Pod with { Annotations = new Dictionary<string, string> { ["io.kubernetes.cri.untrusted-workload"] = "true" } };
-        var when = new RuleConditions { Annotations = new Dictionary<string, string> { ["io.kubernetes.cri.untrusted-workload"] = "true" } };
-        Assert.Equal("clear", HandlerSelector.Select(pod, new() { Rules = [Rule("untrusted", "clear") with { When = when }] }, Known).Handler);
+        const string Older = "io.kubernetes.cri.untrusted-workload";
+        var pod = Pod with { Namespace = @namespace, Annotations = new Dictionary<string, string> { [Older] = value } };
+        var options = new SelectionOptions { Annotations = new() { Namespaces = ["shop"], Mapped = [new(Older, "true", "clear")] } };
+
+        var decision = HandlerSelector.Select(pod, options, Known);
+
+        Assert.Equal((handler, reason), (decision.Handler, decision.Reason));
     }
 
     [Fact]
     public void Select_UnknownHandler_ListsTheKnownAndTheNearest()
     {
-        var e = Assert.Throws<RuntimeException>(() => HandlerSelector.Select(Pod with { RuntimeHandler = "crum" }, new(), Known));
-        Assert.Equal(RuntimeErrorCode.InvalidArgument, e.Code);
-        Assert.Equal("there is no runtime handler 'crum' (RuntimeClass); did you mean 'crun'? known: clear, crun, runc", e.Message);
+        var decision = HandlerSelector.Select(Pod with { RuntimeHandler = "crum" }, new(), Known);
+        Assert.Equal((RuntimeErrorCode.InvalidArgument, ""), (decision.Refusal, decision.Handler));
+        Assert.Equal("there is no runtime handler 'crum' (RuntimeClass); did you mean 'crun'? known: clear, crun, runc", decision.Reason);
+        Assert.Contains(decision.Steps, static s => s is { Matched: true, Rule: "RuntimeClass" });
+    }
+
+    [Fact]
+    public void Select_HandlerNotReady_IsRefusedUnlessItHasAFallback()
+    {
+        var pod = Pod with { RuntimeHandler = "crun" };
+        var handlers = new Dictionary<string, string>(Known) { ["crun"] = "no binary" };
+
+        var refused = HandlerSelector.Select(pod, new(), handlers);
+        Assert.Equal((RuntimeErrorCode.Unavailable, "crun"), (refused.Refusal, refused.Handler));
+        Assert.Equal("handler 'crun' is not ready: no binary (RuntimeClass)", refused.Reason);
+        Assert.Equal(RuntimeErrorCode.Unavailable, Assert.Throws<RuntimeException>(refused.EnsureAllowed).Code);
+
+        var options = new SelectionOptions { Fallback = new Dictionary<string, IReadOnlyList<string>> { ["crun"] = ["bad", "clear", "runc"] } };
+        var decision = HandlerSelector.Select(pod, options, handlers);
+        Assert.Equal(("clear", "fallback of crun, which is not ready (RuntimeClass)"), (decision.Handler, decision.Reason));
+        Assert.Contains(decision.Steps, static s => !s.Matched && s.Detail == "bad is not ready either: it does not exist");
+        Assert.Equal("RuntimeClass", HandlerSelector.Select(pod, options, Known).Reason);
+    }
+
+    [Fact]
+    public void Select_EnforcedHandlerNotReady_HasNoFallback()
+    {
+        var handlers = new Dictionary<string, string>(Known) { ["crun"] = "no binary" };
+        var options = new SelectionOptions
+        {
+            Rules = [Rule("must", "crun") with { Enforce = true }],
+            Fallback = new Dictionary<string, IReadOnlyList<string>> { ["crun"] = ["runc"] },
+        };
+        Assert.Equal(RuntimeErrorCode.Unavailable, HandlerSelector.Select(Pod, options, handlers).Refusal);
+    }
+
+    [Fact]
+    public void Select_AShare_IsStableGrowsAndIsNearItsPercent()
+    {
+        string HandlerOf(int uid, int share) => HandlerSelector.Select(
+            Pod with { Uid = $"pod-{uid}" }, new() { Rules = [Rule("canary", "crun") with { Share = share }] }, Known).Handler;
+
+        var taken = Enumerable.Range(0, 10_000).Where(u => HandlerOf(u, 5) == "crun").ToList();
+
+        Assert.InRange(taken.Count, 400, 600);
+        Assert.All(taken, u => Assert.Equal("crun", HandlerOf(u, 10)));
+        Assert.All(Enumerable.Range(0, 100), u => Assert.Equal(("runc", "crun"), (HandlerOf(u, 0), HandlerOf(u, 100))));
+    }
+
+    [Fact]
+    public void Select_TwoShares_AreDrawnIndependently()
+    {
+        var options = new SelectionOptions { Rules = [Rule("a", "crun") with { Share = 50 }, Rule("b", "clear") with { Share = 50 }] };
+        var counts = Enumerable.Range(0, 10_000).CountBy(u => HandlerSelector.Select(Pod with { Uid = $"{u}" }, options, Known).Handler).ToDictionary();
+        Assert.InRange(counts["crun"], 4_700, 5_300);
+        Assert.InRange(counts["clear"], 2_200, 2_800);
     }
 
     [Fact]
@@ -106,10 +176,10 @@ public sealed class HandlerSelectorTests
 
         var decision = HandlerSelector.Select(Pod with { Privileged = true }, options, Known);
 
-        Assert.True(decision.Denied);
+        Assert.Equal(RuntimeErrorCode.PermissionDenied, decision.Refusal);
         Assert.Equal("pod shop/web is denied by rule 'r': not here", decision.Reason);
         Assert.Equal(RuntimeErrorCode.PermissionDenied, Assert.Throws<RuntimeException>(decision.EnsureAllowed).Code);
-        Assert.False(HandlerSelector.Select(Pod, options, Known).Denied);
+        Assert.Null(HandlerSelector.Select(Pod, options, Known).Refusal);
     }
 
     [Fact]
@@ -117,7 +187,7 @@ public sealed class HandlerSelectorTests
     {
         var options = new SelectionOptions { Rules = [new() { Name = "r", Deny = "no", When = new() { Images = ["evil.io/*"], Namespaces = ["shop"] } }] };
 
-        Assert.False(HandlerSelector.Select(Pod, options, Known).Denied);
+        Assert.Null(HandlerSelector.Select(Pod, options, Known).Refusal);
         Assert.Equal("rule 'r' denies the image evil.io/a:1: no", HandlerSelector.DenyImage(Pod, ["a:1", "evil.io/a:1"], options));
         Assert.Null(HandlerSelector.DenyImage(Pod, ["good.io/a:1"], options));
         Assert.Null(HandlerSelector.DenyImage(Pod with { Namespace = "dev" }, ["evil.io/a:1"], options));
@@ -129,7 +199,37 @@ public sealed class HandlerSelectorTests
         {
             var first = Try(pod, options);
             Assert.Equal(first, Try(pod, options));
-            Assert.True(first.Handler is "" or "runc" or "crun" or "clear" or "refused");
+            Assert.True(first.Handler is "" or "runc" or "crun" or "clear");
+        });
+
+    [Fact]
+    public void Select_AnyReadiness_GivesAHandlerThatIsReadyOrRefuses() =>
+        Gen.Select(Pods, Options, Readiness).Sample((pod, options, readiness) =>
+        {
+            var decision = HandlerSelector.Select(pod, options, readiness);
+            Assert.NotEmpty(decision.Steps);
+            Assert.NotEmpty(decision.Reason);
+            Assert.Equal(decision.Refusal is null, decision.Handler.Length > 0 && readiness[decision.Handler].Length == 0);
+            Assert.Equal(decision.Refusal is RuntimeErrorCode.PermissionDenied or RuntimeErrorCode.InvalidArgument, decision.Handler.Length == 0);
+        });
+
+    [Fact]
+    public void Select_WhoIsReady_ChangesNothingForAHandlerThatIs() =>
+        Gen.Select(Pods, Options, Readiness).Sample((pod, options, readiness) =>
+        {
+            var all = HandlerSelector.Select(pod, options, Known);
+            if (all.Refusal is null && readiness[all.Handler].Length == 0)
+            {
+                Assert.Equal((all.Handler, all.Reason), Try(pod, options, readiness));
+            }
+        });
+
+    [Fact]
+    public void Select_AnEnforcedRuleThatMatches_CannotBeEscapedByThePod() =>
+        Gen.Select(Pods, Options, Readiness).Sample((pod, options, readiness) =>
+        {
+            options = options with { Rules = [Rule("must", "clear") with { Enforce = true }, .. options.Rules.Where(static r => r.Deny is null)] };
+            Assert.Equal("clear", HandlerSelector.Select(pod, options, readiness).Handler);
         });
 
     [Fact]
@@ -138,7 +238,7 @@ public sealed class HandlerSelectorTests
         {
             List<SelectionRule> rules = [.. options.Rules];
             rules.Insert(Math.Min(at, rules.Count), new() { Name = "deny", Deny = "no" });
-            Assert.True(HandlerSelector.Select(pod, options with { Rules = rules }, Known).Denied);
+            Assert.Equal(RuntimeErrorCode.PermissionDenied, HandlerSelector.Select(pod, options with { Rules = rules }, Known).Refusal);
         });
 
     [Fact]
@@ -150,17 +250,10 @@ public sealed class HandlerSelectorTests
             Assert.Equal(Try(pod, options), Try(pod, options with { Rules = rules }));
         });
 
-    private static (string Handler, string Reason) Try(PodFacts pod, SelectionOptions options)
+    private static (string Handler, string Reason) Try(PodFacts pod, SelectionOptions options, Dictionary<string, string>? handlers = null)
     {
-        try
-        {
-            var decision = HandlerSelector.Select(pod, options, Known);
-            return (decision.Handler, decision.Reason);
-        }
-        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.InvalidArgument)
-        {
-            return ("refused", e.Message);
-        }
+        var decision = HandlerSelector.Select(pod, options, handlers ?? Known);
+        return (decision.Handler, decision.Reason);
     }
 
     private static SelectionRule Rule(string name, string use) => new() { Name = name, Use = use };

@@ -7,13 +7,13 @@ using YamlDotNet.RepresentationModel;
 
 namespace Berth.Cli;
 
-/// <summary>Reads a manifest, YAML or JSON (which is YAML), as JSON.</summary>
-internal static class PodYaml
+/// <summary>Reads manifests, YAML or JSON (which is YAML), as JSON.</summary>
+internal static class ManifestFile
 {
     private const int LongestText = 1 << 20;
 
-    /// <summary>The first document that has a spec.</summary>
-    public static async Task<JsonElement> ReadAsync(string path, CancellationToken cancellationToken)
+    /// <summary>Its documents that are objects; those of a List are its items.</summary>
+    public static async Task<IReadOnlyList<JsonElement>> ReadAsync(string path, CancellationToken cancellationToken)
     {
         using var reader = path == "-" ? Console.In : new StreamReader(path);
         var buffer = new char[LongestText + 1];
@@ -23,15 +23,18 @@ internal static class PodYaml
             : throw RuntimeException.InvalidArgument($"{path} has more than {LongestText} characters");
     }
 
-    internal static JsonElement Parse(string text, string path)
+    internal static IReadOnlyList<JsonElement> Parse(string text, string path)
     {
         try
         {
             var stream = new YamlStream();
             stream.Load(new StringReader(text));
-            var document = stream.Documents.Select(static d => d.RootNode as YamlMappingNode).FirstOrDefault(static d => d?.Children.ContainsKey("spec") == true)
-                ?? throw RuntimeException.InvalidArgument($"{path}: there is no manifest with a spec in it");
-            return JsonSerializer.SerializeToElement(new YamlToJson().Convert(document));
+            var converter = new YamlToJson();
+            return
+            [
+                .. stream.Documents.Select(static d => d.RootNode).OfType<YamlMappingNode>()
+                    .Select(d => JsonSerializer.SerializeToElement(converter.Convert(d))).SelectMany(Items),
+            ];
         }
         catch (YamlException e)
         {
@@ -43,6 +46,16 @@ internal static class PodYaml
             throw new RuntimeException(RuntimeErrorCode.InvalidArgument, $"{path}: it is neither YAML nor JSON", e);
         }
     }
+
+    /// <summary>The first of the documents that has a spec: a pod or a workload.</summary>
+    public static JsonElement PodOf(IReadOnlyList<JsonElement> documents, string path) =>
+        documents.Where(static d => d.TryGetProperty("spec", out _)).Select(static d => (JsonElement?)d).FirstOrDefault()
+            ?? throw RuntimeException.InvalidArgument($"{path}: there is no manifest with a spec in it");
+
+    private static IEnumerable<JsonElement> Items(JsonElement document) =>
+        document.TryGetProperty("items", out var items) && items.ValueKind == JsonValueKind.Array && !document.TryGetProperty("spec", out _)
+            ? items.EnumerateArray().Where(static i => i.ValueKind == JsonValueKind.Object)
+            : [document];
 
     private sealed class YamlToJson
     {
