@@ -4,7 +4,7 @@ namespace Berth.Plugins.Oci;
 
 /// <summary>Makes the objects of containers, for new ones and for those of an earlier gateway process.</summary>
 internal sealed class ContainerFactory(
-    ContainerCreator creator, ContainerRemover remover, SandboxIndex index, IHandlerContext context, HandlerTools tools)
+    ContainerCreator creator, ContainerRemover remover, SandboxIndex<OciState> index, IHandlerContext context, HandlerTools tools)
 {
     public async Task<OciContainer> CreateAsync(
         string sandboxId, MonitoredContainer container, PodCgroup cgroup, CancellationToken cancellationToken)
@@ -12,7 +12,7 @@ internal sealed class ContainerFactory(
         var earlier = index.Find(sandboxId, container.Id);
         var made = await creator.CreateAsync(container, cgroup, SaveAsync, earlier, cancellationToken).ConfigureAwait(false);
         IProcess init = made.Refusal is { } reason
-            ? OciEndedInit.Refused(container.Id, reason, started: false, tools.Clock)
+            ? EndedInit.Refused(container.Id, reason, started: false, tools.Clock)
             : new OciInit(container, made.State, made.Monitor, made.Pid, started: false, tools);
         return new(container.Id, container.LogPath, init, made.State, tools);
 
@@ -34,7 +34,7 @@ internal sealed class ContainerFactory(
 
         if (state.Refusal is { } reason)
         {
-            return new(container.Id, container.LogPath, OciEndedInit.Refused(container.Id, reason, started, tools.Clock), state, tools);
+            return new(container.Id, container.LogPath, EndedInit.Refused(container.Id, reason, started, tools.Clock), state, tools);
         }
 
         var pid = container.Files.ReadPid();
@@ -67,5 +67,5 @@ internal sealed class ContainerFactory(
     }
 
     private OciContainer Ended(MonitoredContainer container, OciState state, ProcessExit exit) =>
-        new(container.Id, container.LogPath, OciEndedInit.Ended(container.Id, exit, tools.Clock), state, tools);
+        new(container.Id, container.LogPath, EndedInit.Ended(container.Id, exit, tools.Clock), state, tools);
 }

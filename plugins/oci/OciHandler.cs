@@ -9,10 +9,10 @@ internal sealed class OciHandler : IRuntimeHandler
 {
     private const int IdLength = 64;
     private readonly string _runtimeRoot;
-    private readonly SandboxIndex _index;
+    private readonly SandboxIndex<OciState> _index;
     private readonly ContainerRemover _remover;
     private readonly ContainerFactory _factory;
-    private readonly RuntimeCheck _check;
+    private readonly KeptCheck _check;
     private readonly ConcurrentDictionary<string, OciSandbox> _sandboxes = new();
 
     public OciHandler(HandlerConfig config, OciOptions options, IHandlerContext context, TimeProvider clock)
@@ -21,12 +21,12 @@ internal sealed class OciHandler : IRuntimeHandler
         var runtime = new RuntimeCommand(options, config.CgroupDriver == CgroupDriver.Systemd);
         var conmon = new Conmon(options, runtime, config.StateDirectory);
         var tools = new HandlerTools(options, runtime, _runtimeRoot, new(CgroupLayout.Detect()), context.Log, clock);
-        _index = new(Path.Combine(config.StateDirectory, "s"));
+        _index = new(Path.Combine(config.StateDirectory, "s"), OciJson.Settings);
         _remover = new(tools);
         var creator = new ContainerCreator(conmon, _remover, tools);
         _factory = new(creator, _remover, _index, context, tools);
         var probe = new RuntimeProbe(creator, _remover, _index, config);
-        _check = new(options, runtime, conmon, probe);
+        _check = new(() => [runtime.Executable, conmon.Executable], new RuntimeCheck(options, runtime, probe).LookAsync);
     }
 
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) => _check.RunAsync(cancellationToken);

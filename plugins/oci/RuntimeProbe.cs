@@ -18,12 +18,12 @@ internal sealed class RuntimeProbe
 {
     private readonly ContainerCreator _creator;
     private readonly ContainerRemover _remover;
-    private readonly SandboxIndex _index;
+    private readonly SandboxIndex<OciState> _index;
     private readonly HandlerConfig _config;
     private readonly string _id;
     private readonly ProbeBundle _bundle;
 
-    public RuntimeProbe(ContainerCreator creator, ContainerRemover remover, SandboxIndex index, HandlerConfig config)
+    public RuntimeProbe(ContainerCreator creator, ContainerRemover remover, SandboxIndex<OciState> index, HandlerConfig config)
     {
         (_creator, _remover, _index, _config) = (creator, remover, index, config);
         // Another handler's probe may run at the same time, and some runtimes know a container by its id alone.

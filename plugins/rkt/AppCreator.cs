@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Linux;
-using Berth.Plugins.Oci;
 
 namespace Berth.Plugins.Rkt;
 
@@ -61,7 +60,7 @@ internal sealed class AppCreator(AppLauncher launcher, AppRemover remover, Tools
         {
             await tools.CgroupOf(cgroup).KillAsync().ConfigureAwait(false);
             RktJson.WriteFile(app.Refusal, reason);
-            return RktApp.Ended(app, manifest, AppEnd.Refused(app.Id, reason, started: false, tools.Clock), tools);
+            return RktApp.Ended(app, manifest, EndedInit.Refused(app.Id, reason, started: false, tools.Clock), tools);
         }
 
         RktJson.WriteFile(app.Supervisor, launched.Processes!);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Berth.Abstractions;
 using Berth.Linux;
-using Berth.Plugins.Oci;
 
 namespace Berth.Plugins.Rkt;
 

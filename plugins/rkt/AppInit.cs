@@ -1,8 +1,6 @@
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Linux;
-using Berth.Plugins.Oci;
-using Monitor = Berth.Plugins.Oci.Monitor;
 
 namespace Berth.Plugins.Rkt;
 

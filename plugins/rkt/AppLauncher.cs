@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Berth.Abstractions;
 using Berth.Linux;
-using Berth.Plugins.Oci;
 
 namespace Berth.Plugins.Rkt;
 

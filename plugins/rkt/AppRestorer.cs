@@ -16,7 +16,7 @@ internal sealed class AppRestorer(Tools tools)
 
         if (RktJson.ReadFile<string>(app.Refusal) is { } reason)
         {
-            return RktApp.Ended(app, manifest, AppEnd.Refused(app.Id, reason, container.Started, tools.Clock), tools);
+            return RktApp.Ended(app, manifest, EndedInit.Refused(app.Id, reason, container.Started, tools.Clock), tools);
         }
 
         if (RktJson.ReadFile<AppProcesses>(app.Supervisor) is not { } processes || !File.Exists(app.Created))
@@ -29,7 +29,7 @@ internal sealed class AppRestorer(Tools tools)
         {
             Kill(app, manifest);
             return AppInit.Read(app, tools.CgroupOf(manifest.Cgroup)) is { } exit
-                ? RktApp.Ended(app, manifest, AppEnd.Of(app.Id, exit, tools.Clock), tools)
+                ? RktApp.Ended(app, manifest, EndedInit.Ended(app.Id, exit, tools.Clock), tools)
                 : Lost(app, manifest, $"its supervisor (pid {processes.Monitor.Pid}) was gone when the gateway came back");
         }
 
@@ -40,7 +40,7 @@ internal sealed class AppRestorer(Tools tools)
     private RktApp Lost(AppFolder app, AppManifest? manifest, string reason)
     {
         Kill(app, manifest);
-        return RktApp.Ended(app, manifest, AppEnd.Of(app.Id, ExitFile.Lost(reason, tools.Clock), tools.Clock), tools);
+        return RktApp.Ended(app, manifest, EndedInit.Ended(app.Id, ExitFile.Lost(reason, tools.Clock), tools.Clock), tools);
     }
 
     private void Kill(AppFolder app, AppManifest? manifest)

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Linux;
-using Monitor = Berth.Plugins.Oci.Monitor;
 
 namespace Berth.Plugins.Rkt;
 
@@ -32,10 +31,10 @@ internal sealed class RktApp : IContainer
         var init = processes.Init.Pid > 0 ? Tools.Hold(processes.Init) : null;
         return Monitor.Adopt(processes.Monitor.Pid, processes.Monitor.StartTime) is { } monitor
             ? new(stage1, app, manifest, request.LogPath, new AppInit(stage1, app, request, monitor, init, cgroup, started, tools), tools)
-            : Ended(app, manifest, AppEnd.Of(app.Id, AppInit.Read(app, cgroup) ?? ExitFile.Lost("its supervisor is gone", tools.Clock), tools.Clock), tools);
+            : Ended(app, manifest, EndedInit.Ended(app.Id, AppInit.Read(app, cgroup) ?? ExitFile.Lost("its supervisor is gone", tools.Clock), tools.Clock), tools);
     }
 
-    public static RktApp Ended(AppFolder app, AppManifest? manifest, AppEnd end, Tools tools) => new(null, app, manifest, null, end, tools);
+    public static RktApp Ended(AppFolder app, AppManifest? manifest, EndedInit end, Tools tools) => new(null, app, manifest, null, end, tools);
 
     public Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken)
     {

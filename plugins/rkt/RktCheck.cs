@@ -5,46 +5,14 @@ using Berth.Linux;
 namespace Berth.Plugins.Rkt;
 
 /// <summary>
-/// Says whether pods can run here, by running a machine whose first process ends at once. A good answer is kept until a
-/// program or the cgroup layout changes.
+/// Says whether pods can run here, by running a machine whose first process ends at once.
 /// </summary>
 internal sealed partial class RktCheck(Programs programs, HandlerConfig config, Cgroups cgroups)
 {
     // --console and --network-namespace-path; Debian 11 has 247.
     private const int LowestVersion = 242;
-    private readonly Lock _lock = new();
-    private Task<HandlerCheck>? _run;
-    private string? _key;
-    private HandlerCheck? _last;
 
-    /// <summary>Callers at the same time share one look.</summary>
-    public Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            return _run = _run is null or { IsCompleted: true } ? RunOnceAsync(cancellationToken) : _run;
-        }
-    }
-
-    private async Task<HandlerCheck> RunOnceAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var key = string.Join('\n', programs.All().Select(Stamp).Concat(CgroupLayout.Detect().Hierarchies.Select(static h => h.MountPoint)));
-            if (_last is not { Ready: true } || _key != key)
-            {
-                (_key, _last) = (key, await LookAsync(cancellationToken).ConfigureAwait(false));
-            }
-
-            return _last;
-        }
-        catch (Exception e) when (e is RuntimeException or IOException)
-        {
-            return _last = new() { Ready = false, Reason = e is RuntimeException ? e.Message : $"a machine cannot be tried: {e.Message}" };
-        }
-    }
-
-    private async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
+    public async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
     {
         var nspawn = await VersionAsync(programs.Nspawn, cancellationToken).ConfigureAwait(false);
         var runtime = await VersionAsync(programs.Runtime, cancellationToken).ConfigureAwait(false);
@@ -120,12 +88,6 @@ internal sealed partial class RktCheck(Programs programs, HandlerConfig config, 
     }
 
     private static string FirstLine(string text) => text.Split('\n')[0].Trim();
-
-    private static string Stamp(string path)
-    {
-        var file = new FileInfo(path);
-        return $"{path} {file.Length} {file.LastWriteTimeUtc.Ticks}";
-    }
 
     [GeneratedRegex(@"(?<=^systemd )\d+")]
     private static partial Regex VersionNumber();

@@ -8,7 +8,7 @@ namespace Berth.Plugins.Rkt;
 internal sealed class RktHandler : IRuntimeHandler
 {
     private readonly Tools _tools;
-    private readonly RktCheck _check;
+    private readonly KeptCheck _check;
     private readonly MachineStarter _machines;
     private readonly AppCreator _creator;
     private readonly AppRestorer _restorer;
@@ -20,7 +20,7 @@ internal sealed class RktHandler : IRuntimeHandler
     {
         var programs = new Programs(options);
         _tools = new(programs, new(programs), new(Path.Combine(config.DataDirectory, "pods")), new(CgroupLayout.Detect()), context, clock);
-        _check = new(programs, config, _tools.Cgroups);
+        _check = new(programs.All, new RktCheck(programs, config, _tools.Cgroups).LookAsync);
         _machines = new(_tools);
         _apps = new(_tools);
         _pods = new(_apps, _tools);

@@ -48,7 +48,7 @@ internal sealed class RktSandbox(string id, Stage1 stage1, Machine? machine, App
     public Task EndSeen(string containerId)
     {
         var init = _apps.GetValueOrDefault(containerId)?.Init;
-        (init as AppEnd)?.EndRefused();
+        (init as EndedInit)?.EndRefused();
         return init?.Exit ?? Task.CompletedTask;
     }
 

@@ -4,7 +4,7 @@ using Berth.Plugins.ShimV2.Ttrpc;
 namespace Berth.Plugins.ShimV2;
 
 /// <summary>Creates containers, in the order journal, log, shim, and adopts those of an earlier gateway process.</summary>
-internal sealed class ContainerFactory(ContainerRemover remover, SandboxIndex index, IHandlerContext context, ShimTools tools)
+internal sealed class ContainerFactory(ContainerRemover remover, SandboxIndex<ShimState> index, IHandlerContext context, ShimTools tools)
 {
     /// <summary>Creates one. What an earlier try left is removed first; what a failed one leaves is, too.</summary>
     public async Task<ShimContainer> CreateAsync(Pod pod, CreateContainerRequest request, IProcess? earlier, CancellationToken cancellationToken)

@@ -3,7 +3,7 @@ using Berth.Abstractions;
 namespace Berth.Plugins.ShimV2;
 
 /// <summary>Starts the shim of a pod, adopts one, and ends all processes of a pod.</summary>
-internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex index, IHandlerContext context, ShimTools tools)
+internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex<ShimState> index, IHandlerContext context, ShimTools tools)
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
 

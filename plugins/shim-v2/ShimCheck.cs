@@ -3,43 +3,12 @@ using Berth.Linux;
 
 namespace Berth.Plugins.ShimV2;
 
-/// <summary>Says whether the shim can run pods on this machine, by asking it; a good answer is kept until a binary or the cgroup layout changes.</summary>
+/// <summary>Says whether the shim can run pods on this machine, by asking it.</summary>
 internal sealed class ShimCheck(HandlerConfig config, IHandlerContext context, ShimTools tools)
 {
-    private readonly Lock _lock = new();
     private readonly ShimProbe _probe = new(config, context, tools);
-    private Task<HandlerCheck>? _run;
-    private string? _key;
-    private HandlerCheck? _last;
 
-    /// <summary>Looks. Callers at the same time share one look.</summary>
-    public Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            return _run = _run is null or { IsCompleted: true } ? RunOnceAsync(cancellationToken) : _run;
-        }
-    }
-
-    private async Task<HandlerCheck> RunOnceAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var key = Key();
-            if (_last is not { Ready: true } || _key != key)
-            {
-                (_key, _last) = (key, await LookAsync(cancellationToken).ConfigureAwait(false));
-            }
-
-            return _last;
-        }
-        catch (RuntimeException e)
-        {
-            return _last = new() { Ready = false, Reason = e.Message };
-        }
-    }
-
-    private async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
+    public async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
     {
         DemandRunc();
         if (Executable.Find(tools.Logger) is null)
@@ -66,14 +35,5 @@ internal sealed class ShimCheck(HandlerConfig config, IHandlerContext context, S
             throw RuntimeException.Unavailable(
                 $"runtime '{runc}' is not in {Executable.SearchPath}: install the package that has it (Debian: apt-get install {Path.GetFileName(runc)}) or set the option 'binaryName'");
         }
-    }
-
-    private string Key() => string.Join(
-        '\n', (string[])[Stamp(tools.Command.Executable), .. CgroupLayout.Detect().Hierarchies.Select(static h => h.MountPoint)]);
-
-    private static string Stamp(string path)
-    {
-        var file = new FileInfo(path);
-        return $"{path} {file.Length} {file.LastWriteTimeUtc.Ticks}";
     }
 }

@@ -7,12 +7,12 @@ namespace Berth.Plugins.ShimV2;
 /// <summary>Runs pods with one containerd shim: a shim process for each pod, and a logger for its containers' output.</summary>
 internal sealed class ShimHandler : IRuntimeHandler
 {
-    private readonly SandboxIndex _index;
+    private readonly SandboxIndex<ShimState> _index;
     private readonly ShimTools _tools;
     private readonly ContainerRemover _remover;
     private readonly ContainerFactory _factory;
     private readonly PodLauncher _launcher;
-    private readonly ShimCheck _check;
+    private readonly KeptCheck _check;
     private readonly ConcurrentDictionary<string, Pod> _pods = new();
     private readonly ConcurrentDictionary<string, ShimSandbox> _sandboxes = new();
 
@@ -23,11 +23,11 @@ internal sealed class ShimHandler : IRuntimeHandler
         var cgroups = new Cgroups(CgroupLayout.Detect());
         _tools = new(
             options, new(options, events, runtimeOptions, cgroups), runtimeOptions, new(events), cgroups, Path.Combine(config.StateDirectory, "l"), context.Log, clock);
-        _index = new(Path.Combine(config.StateDirectory, "s"));
+        _index = new(Path.Combine(config.StateDirectory, "s"), ShimJson.Settings);
         _remover = new(_tools);
         _factory = new(_remover, _index, context, _tools);
         _launcher = new(_remover, _index, context, _tools);
-        _check = new(config, context, _tools);
+        _check = new(() => [_tools.Command.Executable], new ShimCheck(config, context, _tools).LookAsync);
     }
 
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) => _check.RunAsync(cancellationToken);

@@ -16,7 +16,7 @@ internal sealed class ShimProbe
     private readonly string _id;
     private readonly string _folder;
     private readonly ContainerRemover _remover;
-    private readonly SandboxIndex _index;
+    private readonly SandboxIndex<ShimState> _index;
     private readonly PodLauncher _launcher;
     private readonly ContainerFactory _factory;
 
@@ -27,7 +27,7 @@ internal sealed class ShimProbe
         _id = $"berth-check-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config.StateDirectory)))[..16]}";
         // Where images are: /run, where state lies, is often mounted noexec.
         _folder = Path.Combine(config.DataDirectory, "check");
-        _index = new(Path.Combine(config.StateDirectory, "c"));
+        _index = new(Path.Combine(config.StateDirectory, "c"), ShimJson.Settings);
         _remover = new(tools);
         var unsaved = new Unsaved(context.Log);
         _launcher = new(_remover, _index, unsaved, tools);

@@ -1,6 +1,6 @@
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>
 /// A conmon that lives: our own child, or adopted from an earlier gateway process. Only it can wait for the container's

@@ -1,6 +1,6 @@
 using Berth.Abstractions;
 
-namespace Berth.Plugins.ShimV2;
+namespace Berth.Plugins.Shared;
 
 internal static class SignalNumber
 {

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Berth.Abstractions;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>What the plugin itself must know of a bundle's config.json.</summary>
 internal static class BundleFacts

@@ -1,22 +1,23 @@
 using System.Text.Json;
 using Berth.Abstractions;
 
-namespace Berth.Plugins.ShimV2;
+namespace Berth.Plugins.Shared;
 
 /// <summary>
 /// The containers of each sandbox, as files <c>sandbox-id/container-id</c> with the same state that the gateway keeps: a
 /// sandbox is destroyed with all of its containers, though only its own state comes with the request.
 /// </summary>
-internal sealed class SandboxIndex(string folder)
+internal sealed class SandboxIndex<TState>(string folder, JsonSerializerOptions json)
+    where TState : class
 {
-    public void Put(string sandboxId, string containerId, ShimState state)
+    public void Put(string sandboxId, string containerId, TState state)
     {
         var path = PathOf(sandboxId, containerId);
         var temporary = path + ".new";
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(state, ShimJson.Settings));
+            File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(state, json));
             File.Move(temporary, path, overwrite: true);
         }
         catch (IOException e)
@@ -25,11 +26,11 @@ internal sealed class SandboxIndex(string folder)
         }
     }
 
-    public ShimState? Find(string sandboxId, string containerId)
+    public TState? Find(string sandboxId, string containerId)
     {
         try
         {
-            return JsonSerializer.Deserialize<ShimState>(File.ReadAllBytes(PathOf(sandboxId, containerId)), ShimJson.Settings);
+            return JsonSerializer.Deserialize<TState>(File.ReadAllBytes(PathOf(sandboxId, containerId)), json);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -1,12 +1,12 @@
 using Berth.Abstractions;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>
-/// A container's first process that no monitor holds any more: it has ended, or the runtime refused to create it. A refusal
+/// A container's first process that nobody holds any more: it has ended, or the runtime refused to create it. A refusal
 /// is reported by the start, because runtimes differ in whether they look for the command at create or at start.
 /// </summary>
-internal sealed class OciEndedInit : IProcess
+internal sealed class EndedInit : IProcess
 {
     // As containerd reports a container that could not start.
     private const int RefusedCode = 128;
@@ -16,15 +16,18 @@ internal sealed class OciEndedInit : IProcess
     private readonly TimeProvider _clock;
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private OciEndedInit(string id, string? refusal, TimeProvider clock) => (_id, _refusal, _clock) = (id, refusal, clock);
+    private EndedInit(string id, string? refusal, TimeProvider clock) => (_id, _refusal, _clock) = (id, refusal, clock);
 
     public int Pid => 0;
 
     public Task<ProcessExit> Exit => _exit.Task;
 
-    public static OciEndedInit Refused(string id, string reason, bool started, TimeProvider clock)
+    /// <summary>Why the runtime would not create it; null if it did.</summary>
+    public string? Refusal => _refusal;
+
+    public static EndedInit Refused(string id, string reason, bool started, TimeProvider clock)
     {
-        var init = new OciEndedInit(id, reason, clock);
+        var init = new EndedInit(id, reason, clock);
         if (started)
         {
             init.EndRefused();
@@ -33,9 +36,9 @@ internal sealed class OciEndedInit : IProcess
         return init;
     }
 
-    public static OciEndedInit Ended(string id, ProcessExit exit, TimeProvider clock)
+    public static EndedInit Ended(string id, ProcessExit exit, TimeProvider clock)
     {
-        var init = new OciEndedInit(id, null, clock);
+        var init = new EndedInit(id, null, clock);
         init._exit.SetResult(exit);
         return init;
     }
@@ -62,5 +65,6 @@ internal sealed class OciEndedInit : IProcess
 
     public Task CloseStdinAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private void EndRefused() => _exit.TrySetResult(new() { Code = RefusedCode, FinishedAt = _clock.GetUtcNow() });
+    /// <summary>Ends what never ran, also as it is being removed.</summary>
+    public void EndRefused() => _exit.TrySetResult(new() { Code = RefusedCode, FinishedAt = _clock.GetUtcNow() });
 }

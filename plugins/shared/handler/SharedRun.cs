@@ -1,4 +1,4 @@
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>An operation that happens once: callers at the same time share it, later ones get its result, a failure may be tried again.</summary>
 internal sealed class SharedRun

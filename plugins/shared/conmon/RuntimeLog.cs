@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>The runtime's log in its JSON form: one object a line, with <c>level</c> and <c>msg</c>.</summary>
 internal static class RuntimeLog

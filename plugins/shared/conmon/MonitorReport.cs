@@ -3,7 +3,7 @@ using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>What the monitor reports of <c>runtime create</c>.</summary>
 /// <param name="Pid">The init's process id; not positive: the runtime refused.</param>

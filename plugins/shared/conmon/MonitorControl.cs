@@ -4,7 +4,7 @@ using System.Text;
 using Berth.Abstractions;
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>Talks to a monitor through what it makes in the bundle: the FIFO <c>ctl</c> and the socket <c>attach</c>.</summary>
 internal sealed class MonitorControl(string containerId, string bundle, Monitor monitor, TimeProvider clock)
