@@ -70,8 +70,11 @@ public sealed record HandlerFeatures
     /// </summary>
     public bool SharedFolders { get; init; }
 
-    /// <summary>Mounts made later, on one side of a shared folder, appear on the other (HostToContainer, Bidirectional).</summary>
+    /// <summary>What is mounted later in a shared folder of the host appears in the container (HostToContainer).</summary>
     public bool MountPropagation { get; init; }
+
+    /// <summary>What a privileged container mounts in a shared folder appears on the host too (Bidirectional).</summary>
+    public bool MountPropagationToHost { get; init; }
 
     /// <summary>A container may have a terminal.</summary>
     public bool Terminal { get; init; }

@@ -36,6 +36,15 @@ public sealed record ResourceUsage
     /// <summary>Processes.</summary>
     public ulong? ProcessCount { get; init; }
 
+    /// <summary>
+    /// Disk used by a container's writable layer, in bytes, where the handler keeps it in a store of its own; null has the gateway
+    /// count the layer that it made.
+    /// </summary>
+    public ulong? WritableLayerBytes { get; init; }
+
+    /// <summary>Inodes used by it.</summary>
+    public ulong? WritableLayerInodes { get; init; }
+
     /// <summary>Time lost waiting for a processor.</summary>
     public PressureStall? CpuPressure { get; init; }
 

@@ -59,6 +59,7 @@ internal static class GatewayServices
         .AddSingleton<CniInvoker>()
         .AddSingleton(options.Metrics)
         .AddSingleton<BerthMetrics>()
+        .AddSingleton<HandlerSamples>()
         .AddHostedSingleton<MetricsServer>()
         .AddHostedSingleton<IdleTrim>()
         .AddHostedSingleton<CgroupSampler>();

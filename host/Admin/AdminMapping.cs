@@ -92,6 +92,7 @@ internal static class AdminMapping
             ("huge pages", features.HugePages),
             ("shared folders", features.SharedFolders),
             ("mount propagation", features.MountPropagation),
+            ("mount propagation to the host", features.MountPropagationToHost),
             ("terminal", features.Terminal),
             ("stdin", features.Stdin),
             ("limit updates", features.LimitUpdates),

@@ -13,7 +13,7 @@ public sealed record ContainerUsageSample(ResourceUsage Usage, ulong? UsageNanoC
 
 /// <summary>Usage of containers, from the sampler's memory; a handler is asked only where the host has no cgroup to read.</summary>
 public sealed class ContainerUsage(
-    CgroupSampler sampler, Snapshots snapshots, ImageFileSystem fileSystem, SandboxObjects objects, HandlerTable handlers, SandboxRegistry sandboxes, TimeProvider time)
+    CgroupSampler sampler, HandlerSamples samples, Snapshots snapshots, ImageFileSystem fileSystem, SandboxObjects objects, HandlerTable handlers, SandboxRegistry sandboxes, TimeProvider time)
 {
     // A walk of the layer: kubelets ask every ten seconds and can wait for this figure.
     private static readonly TimeSpan WalkPeriod = TimeSpan.FromSeconds(30);
@@ -28,11 +28,17 @@ public sealed class ContainerUsage(
             return null;
         }
 
-        var writable = await WritableAsync(container.Id, cancellationToken);
+        var writable = sample.Usage is { WritableLayerBytes: { } bytes, WritableLayerInodes: { } inodes }
+            ? new((long)bytes, (long)inodes)
+            : await WritableAsync(container.Id, cancellationToken);
         return new(sample.Usage, sample.UsageNanoCores, writable.Bytes, writable.Inodes, fileSystem.MountPoint);
     }
 
-    public void Forget(string containerId) => _writable.TryRemove(containerId, out _);
+    public void Forget(string containerId)
+    {
+        _writable.TryRemove(containerId, out _);
+        samples.Forget(containerId);
+    }
 
     private async Task<TreeUsage> WritableAsync(string id, CancellationToken cancellationToken)
     {
@@ -56,7 +62,7 @@ public sealed class ContainerUsage(
         }
 
         return container.Phase == ContainerPhase.Running && objects.Find(container.SandboxId)?.FindContainer(container.Id) is { } live
-            ? new(await live.StatsAsync(cancellationToken), null)
+            ? samples.Take(container.Id, await live.StatsAsync(cancellationToken))
             : null;
     }
 }

@@ -13,7 +13,7 @@ public sealed record SandboxUsageSample(ResourceUsage Usage, ulong? UsageNanoCor
 /// Usage of whole pods: from the pod's cgroup, or from its handler where the host's cgroups do not show it, and from its network
 /// namespace. One thread visits the namespaces of all pods that are asked for.
 /// </summary>
-public sealed class SandboxUsage(CgroupSampler sampler, SandboxObjects objects, HandlerTable handlers, TimeProvider time)
+public sealed class SandboxUsage(CgroupSampler sampler, HandlerSamples samples, SandboxObjects objects, HandlerTable handlers, TimeProvider time)
 {
     // Several who ask at once share a look.
     private static readonly TimeSpan FreshTime = TimeSpan.FromSeconds(1);
@@ -36,6 +36,7 @@ public sealed class SandboxUsage(CgroupSampler sampler, SandboxObjects objects, 
     public void End(string id)
     {
         sampler.Unregister(id);
+        samples.Forget(id);
         _links.TryRemove(id, out _);
     }
 
@@ -52,7 +53,7 @@ public sealed class SandboxUsage(CgroupSampler sampler, SandboxObjects objects, 
             return await sampler.GetAsync(sandbox.Id, cancellationToken);
         }
 
-        return objects.Find(sandbox.Id) is { } live ? new(await live.StatsAsync(cancellationToken), null) : null;
+        return objects.Find(sandbox.Id) is { } live ? samples.Take(sandbox.Id, await live.StatsAsync(cancellationToken)) : null;
     }
 
     private void ReadLinks(IReadOnlyList<Sandbox> sandboxes)

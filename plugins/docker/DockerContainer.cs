@@ -6,6 +6,8 @@ namespace Berth.Plugins.Docker;
 /// <summary>A container of the Engine.</summary>
 internal sealed class DockerContainer(string id, string engineId, DockerInit init, LogCopy? log, ContainerCgroup cgroup, HandlerTools tools) : IContainer
 {
+    private readonly WritableLayer _layer = new(engineId, tools);
+
     public string Id => id;
 
     /// <summary>The Engine's id of it; empty if nothing of it is left.</summary>
@@ -28,7 +30,12 @@ internal sealed class DockerContainer(string id, string engineId, DockerInit ini
         return tools.Engine.CallAsync($"update container {id}", (c, token) => c.Containers.UpdateContainerAsync(engineId, parameters, token), cancellationToken);
     }
 
-    public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) => EngineStats.ReadAsync(id, engineId, tools, cancellationToken);
+    public async Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken)
+    {
+        var layer = await _layer.ReadAsync(cancellationToken).ConfigureAwait(false);
+        var usage = await EngineStats.ReadAsync(id, engineId, tools, cancellationToken).ConfigureAwait(false);
+        return usage with { WritableLayerBytes = (ulong?)layer?.Bytes, WritableLayerInodes = (ulong?)layer?.Inodes };
+    }
 
     public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult(cgroup.Pids());
 

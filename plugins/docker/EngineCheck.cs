@@ -68,6 +68,7 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
         Sysctls = true,
         SharedFolders = true,
         MountPropagation = true,
+        MountPropagationToHost = true,
         Terminal = true,
         Stdin = true,
         LimitUpdates = true,

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Linux;
 
@@ -13,17 +12,15 @@ internal sealed class OciExec(
     string containerId, ExecRequest request, string runtimeRoot, ContainerFiles files, ContainerCgroup cgroup, HandlerTools tools) : IProcess
 {
     private const int SigKill = 9;
-    private const int SigWinch = 28;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
     private readonly string _pidFile = files.ExecPid(request.ExecId);
     private readonly string _processFile = files.ExecProcess(request.ExecId);
     private readonly string _logFile = files.ExecLog(request.ExecId);
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
+    private readonly ExecStreams _streams = new(containerId, request, runtimeCopies: tools.Options.Signals != SignalPath.Runtime);
     private ChildProcess? _runtime;
     private PidFd? _process;
-    private TerminalBridge? _terminal;
-    private (int Columns, int Rows)? _size;
 
     // The command's id, also after its end: the kernel gives it to nobody else while a session has it.
     private int _leader;
@@ -67,37 +64,8 @@ internal sealed class OciExec(
 
     public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
     {
-        if (!request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000)
-        {
-            throw RuntimeException.InvalidArgument(
-                $"exec {request.ExecId} in container {containerId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way");
-        }
-
-        lock (_start)
-        {
-            _size = (columns, rows);
-            ApplySize();
-        }
-
+        _streams.Resize(columns, rows);
         return Task.CompletedTask;
-    }
-
-    // Kept for the start if it comes before. The runtime is in no session of the terminal, so the kernel does not tell it; runc
-    // then sets the size of the container's terminal, and crun does not, so that one is set through the command's own input.
-    private void ApplySize()
-    {
-        if (_size is not { } size || _terminal is not { } terminal || _exit.Task.IsCompleted)
-        {
-            return;
-        }
-
-        terminal.Resize(size.Columns, size.Rows);
-        _runtime?.Signal(SigWinch);
-        using var inner = _process?.TryGetDescriptor(0);
-        if (inner is not null)
-        {
-            _ = PseudoTerminal.TryResize(inner, size.Columns, size.Rows);
-        }
     }
 
     private async Task SignalSessionAsync(int signal)
@@ -128,13 +96,8 @@ internal sealed class OciExec(
         if (WrittenPid() is { } pid)
         {
             _leader = pid;
-            lock (_start)
-            {
-                _process = Hold(pid);
-                // One that came while the runtime was not listening yet.
-                ApplySize();
-            }
-
+            _process = Hold(pid);
+            _streams.Begun(_process);
             _ = FollowAsync(end);
             return;
         }
@@ -157,24 +120,13 @@ internal sealed class OciExec(
         var descriptors = new Dictionary<int, SafeFd>();
         try
         {
-            if (request.Terminal)
-            {
-                OpenTerminal(descriptors);
-            }
-            else
-            {
-                Add(descriptors, 0, request.Stdin);
-                Add(descriptors, 1, request.Stdout);
-                Add(descriptors, 2, request.Stderr);
-            }
-
+            _streams.Open(descriptors);
             _runtime = Spawn(descriptors);
-            _terminal?.Begin();
+            _streams.Begin(_runtime);
         }
         catch (LinuxException e)
         {
-            _terminal?.Dispose();
-            _terminal = null;
+            _streams.Abandon();
             throw RuntimeException.Unavailable($"exec in container {containerId}: {e.Message}", e);
         }
         finally
@@ -192,47 +144,11 @@ internal sealed class OciExec(
         Arguments =
         [
             .. tools.Runtime.GlobalArguments(runtimeRoot, _logFile),
-            "exec", "--process", ProcessFile(), "--pid-file", _pidFile, containerId,
+            "exec", "--process", _streams.TryWriteSizedProcess(_processFile) ? _processFile : request.ProcessPath, "--pid-file", _pidFile, containerId,
         ],
         Descriptors = descriptors,
         NewProcessGroup = true,
     });
-
-    // The runtime sets a later size only after the command has begun.
-    private string ProcessFile()
-    {
-        if (!request.Terminal || _size is not { } size)
-        {
-            return request.ProcessPath;
-        }
-
-        var process = JsonNode.Parse(File.ReadAllBytes(request.ProcessPath))!.AsObject();
-        process["consoleSize"] = new JsonObject { ["width"] = size.Columns, ["height"] = size.Rows };
-        File.WriteAllText(_processFile, process.ToJsonString());
-        return _processFile;
-    }
-
-    private void OpenTerminal(Dictionary<int, SafeFd> descriptors)
-    {
-        lock (_start)
-        {
-            _terminal = TerminalBridge.Open(request, runtimeCopies: tools.Options.Signals != SignalPath.Runtime);
-            ApplySize();
-        }
-
-        for (var stream = 0; stream <= 2; stream++)
-        {
-            descriptors[stream] = SafeFd.Duplicate(_terminal.Slave.Number);
-        }
-    }
-
-    private static void Add(Dictionary<int, SafeFd> descriptors, int target, StdioEndpoint endpoint)
-    {
-        if (Endpoints.Open(endpoint, forWriting: target != 0) is { } descriptor)
-        {
-            descriptors[target] = descriptor;
-        }
-    }
 
     // A runtime whose processes the host does not see writes its own id.
     private PidFd? Hold(int pid)
@@ -255,17 +171,7 @@ internal sealed class OciExec(
         File.Delete(_pidFile);
         File.Delete(_logFile);
         File.Delete(_processFile);
-        TerminalBridge? terminal;
-        lock (_start)
-        {
-            (terminal, _terminal) = (_terminal, null);
-        }
-
-        if (terminal is not null)
-        {
-            await terminal.EndAsync().ConfigureAwait(false);
-        }
-
+        await _streams.EndAsync().ConfigureAwait(false);
         _runtime!.Dispose();
         _process?.Dispose();
         _exit.SetResult(new() { Code = code, FinishedAt = tools.Clock.GetUtcNow() });

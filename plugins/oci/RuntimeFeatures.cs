@@ -33,6 +33,7 @@ internal static class RuntimeFeatures
         HugePages = !options.Lacks.Contains("hugePages"),
         SharedFolders = true,
         MountPropagation = !options.Lacks.Contains("mountPropagation"),
+        MountPropagationToHost = !options.Lacks.Contains("mountPropagation"),
         Terminal = true,
         Stdin = true,
         LimitUpdates = !options.Lacks.Contains("limitUpdates"),

@@ -13,7 +13,6 @@ namespace Berth.Plugins.Rkt;
 /// </summary>
 internal sealed class AppBundle(Stage1 stage1, AppFolder app, CgroupLayout cgroups)
 {
-    private static readonly string[] SharedPropagation = ["shared", "rshared"];
 
     /// <summary>Reads the gateway's config.json.</summary>
     public static JsonObject Read(CreateContainerRequest request)
@@ -106,12 +105,6 @@ internal sealed class AppBundle(Stage1 stage1, AppFolder app, CgroupLayout cgrou
         if (stage1.Leader == 0 || !(recursive || options.Contains("bind") || Text(mount["type"]) == "bind"))
         {
             return;
-        }
-
-        if (options.Intersect(SharedPropagation).Any())
-        {
-            throw RuntimeException.InvalidArgument(
-                $"container {app.Id}: mount {Text(mount["destination"])} asks for bidirectional propagation; what is mounted in a machine does not come back to the host: use runc");
         }
 
         mount["source"] = Bound(Text(mount["source"]), app.Volume(number), recursive);

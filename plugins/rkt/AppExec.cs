@@ -18,6 +18,7 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
     private readonly ContainerCgroup _cgroup = tools.CgroupOf(cgroup);
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
+    private readonly ExecStreams _streams = new(app.Id, request, runtimeCopies: true);
     private ChildProcess? _runtime;
     private PidFd? _command;
     private int _session;
@@ -48,6 +49,12 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
             _cgroup.Signal(signal, pid => (pid == _command.Pid && !_exit.Task.IsCompleted) || (_session != 0 && ProcStat.TryRead(pid)?.Session == _session));
         }
 
+        return Task.CompletedTask;
+    }
+
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
+    {
+        _streams.Resize(columns, rows);
         return Task.CompletedTask;
     }
 
@@ -86,19 +93,24 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
 
     private Gate Begin()
     {
-        File.Copy(request.ProcessPath, _process, overwrite: true);
+        if (!_streams.TryWriteSizedProcess(_process))
+        {
+            File.Copy(request.ProcessPath, _process, overwrite: true);
+        }
+
         string[] verb = ["exec", "--process", stage1.Seen(_process), "--pid-file", stage1.Seen(_pidFile), app.Id];
         var descriptors = new Dictionary<int, SafeFd>();
         try
         {
-            Add(descriptors, 0, request.Stdin);
-            Add(descriptors, 1, request.Stdout);
-            Add(descriptors, 2, request.Stderr);
+            _streams.Open(descriptors);
             var command = stage1.Enter(tools.Programs.Runtime, [.. Runtime.GlobalArguments(stage1, stage1.Seen(_logFile)), .. verb]);
-            return Gate.Before(command with { Descriptors = descriptors });
+            var gate = Gate.Before(command with { Descriptors = descriptors });
+            _streams.Begin(gate.Child);
+            return gate;
         }
         catch (LinuxException e)
         {
+            _streams.Abandon();
             throw RuntimeException.Unavailable($"exec in container {app.Id}: {e.Message}", e);
         }
         finally
@@ -110,24 +122,13 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
         }
     }
 
-    private static void Add(Dictionary<int, SafeFd> descriptors, int target, StdioEndpoint endpoint)
-    {
-        if (endpoint.Descriptor is { } number)
-        {
-            descriptors[target] = SafeFd.Duplicate(number);
-        }
-        else if (endpoint.FifoPath is { } path)
-        {
-            descriptors[target] = SafeFd.OpenFifo(path, forWriting: target != 0);
-        }
-    }
-
     private void Hold(int inner)
     {
         var members = _cgroup.Pids();
         var pid = NamespacePids.Find(members, stage1.Depth, inner);
         _command = pid > 0 ? PidFd.TryOpen(pid) : null;
         _session = _command is null ? 0 : ProcStat.TryRead(pid)?.Session ?? 0;
+        _streams.Begun(_command);
         foreach (var waiting in members.Where(m => m != pid && ProcStat.TryRead(m)?.Session == _runtime!.Pid))
         {
             tools.Cgroups.Enter(stage1.Manifest.SupervisorCgroup, waiting);
@@ -138,6 +139,7 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
     {
         var code = await end.ConfigureAwait(false);
         _failure = RuntimeLog.LastError(_logFile) ?? $"the runtime ended with status {code}";
+        await _streams.EndAsync().ConfigureAwait(false);
         _runtime!.Dispose();
         _command?.Dispose();
         foreach (var file in Directory.Exists(app.Path) ? (string[])[_process, _pidFile, _logFile] : [])

@@ -39,9 +39,15 @@ internal sealed class RktApp : IContainer
     public Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken)
     {
         var stage1 = DemandRunning("exec");
-        return request.Terminal
-            ? throw RuntimeException.NotSupported("exec with a terminal")
-            : Task.FromResult<IProcess>(new AppExec(stage1, _app, request, _manifest!.Cgroup, _tools));
+        return Task.FromResult<IProcess>(new AppExec(stage1, _app, request, _manifest!.Cgroup, _tools));
+    }
+
+    public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("attach");
+        return Init is AppInit init
+            ? await MonitorAttachment.ConnectAsync(request, init.Control, cancellationToken).ConfigureAwait(false)
+            : throw RuntimeException.FailedPrecondition($"attach: container {Id} has no supervisor");
     }
 
     public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)

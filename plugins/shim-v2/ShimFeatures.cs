@@ -27,6 +27,7 @@ internal static class ShimFeatures
         HugePages = options.Has("hugePages"),
         SharedFolders = options.Has("sharedFolders"),
         MountPropagation = options.Has("mountPropagation"),
+        MountPropagationToHost = options.Has("mountPropagation"),
         Terminal = true,
         Stdin = true,
         ExecTerminal = options.Has("execTerminal"),

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
 using Xunit;
@@ -13,11 +12,9 @@ public sealed class DockerTests(Suite suite)
     [Fact]
     public async Task Pod_OnDocker_SharesLocalhostAndHasItsAddressAndLimits()
     {
-        await using var engine = await StartEngineAsync();
-        await using var gateway = await GatewayAsync(engine);
-        await using var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs, "docker");
+        await using var pod = await suite.PodAsync("docker");
         var address = (await pod.StatusAsync()).Network.Ip;
-        Assert.True(gateway.Network.Subnet.Contains(System.Net.IPAddress.Parse(address)));
+        Assert.True(suite.Gateway.Network.Subnet.Contains(System.Net.IPAddress.Parse(address)));
 
         await pod.StartAsync(Requests.Script("server", "while :; do nc -l -p 8080 -e echo served; done"));
         var client = await pod.StartAsync(Requests.Script("client", "until nc 127.0.0.1 8080 < /dev/null; do sleep 0.05; done; trap 'exit 0' TERM; while :; do sleep 1; done"));
@@ -38,7 +35,7 @@ public sealed class DockerTests(Suite suite)
         var three = await pod.RunToEndAsync(Requests.Script("three", "exit 3"));
         Assert.Equal((3, "Error"), (three.ExitCode, three.Reason));
 
-        var names = await engine.NamesAsync();
+        var names = await suite.Engine!.NamesAsync();
         var uid = pod.Config.Metadata.Uid;
         Assert.Contains($"k8s_POD_pod_tests_{uid}_0", names);
         Assert.Contains($"k8s_server_pod_tests_{uid}_0", names);
@@ -98,8 +95,5 @@ public sealed class DockerTests(Suite suite)
         return await DockerEngine.StartAsync();
     }
 
-    private Task<Gateway> GatewayAsync(DockerEngine engine) => suite.OwnGatewayAsync(settings => settings["handlers"] = new JsonObject
-    {
-        ["docker"] = new JsonObject { ["plugin"] = "docker", ["options"] = new JsonObject { ["endpoint"] = engine.Endpoint } },
-    });
+    private Task<Gateway> GatewayAsync(DockerEngine engine) => suite.OwnGatewayAsync(settings => settings["handlers"] = Suite.Docker(engine.Endpoint));
 }

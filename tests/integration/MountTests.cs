@@ -103,6 +103,8 @@ public sealed class MountTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Propagation_Bidirectional_BringsTheContainersMountsToTheNode(string handler)
     {
+        await suite.RequireAsync(handler, "privileged");
+        await suite.RequireAsync(handler, "mount propagation to the host");
         using var shared = SharedFolder();
         shared.Folder("inner");
         await using var pod = await suite.PodAsync(handler, static c => c.Linux.SecurityContext.Privileged = true);

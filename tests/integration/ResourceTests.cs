@@ -54,7 +54,9 @@ public sealed class ResourceTests(Suite suite)
     public async Task Stats_BusyContainer_AreCounted(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
-        var id = await pod.StartAsync(Requests.Script("busy", "dd if=/dev/zero of=/data bs=1M count=8 2>/dev/null; while :; do :; done"));
+        var id = await pod.StartAsync(Requests.Script("busy", "dd if=/dev/zero of=/data bs=1M count=8 2>/dev/null; echo written; while :; do :; done"));
+        // A look before that would be kept for half a minute.
+        await Wait.ForAsync(() => pod.Log("busy.log").Count > 0, TimeSpan.FromSeconds(30));
 
         async Task<ContainerStats> StatsAsync() => (await suite.Client.Runtime.ContainerStatsAsync(new() { ContainerId = id })).Stats;
         var stats = await Wait.ForAsync(

@@ -57,6 +57,7 @@ public sealed class SecurityTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Privileged_Container_HasOurOwnRights(string handler)
     {
+        await suite.RequireAsync(handler, "privileged");
         var ours = (await File.ReadAllLinesAsync("/proc/self/status")).First(static l => l.StartsWith("CapBnd:", StringComparison.Ordinal))[7..].Trim();
         await using var pod = await suite.PodAsync(handler, static c => c.Linux.SecurityContext.Privileged = true);
         var container = Requests.Script("look", "awk '/CapBnd/ {print $2}' /proc/self/status; [ -e /dev/full ] && echo devices; [ -w /sys/kernel/mm ] && touch /sys/kernel 2>/dev/null && echo sys");

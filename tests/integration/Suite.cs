@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Berth.Cli.Up;
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
@@ -9,7 +10,7 @@ using Xunit;
 namespace Berth.Tests.Integration;
 
 /// <summary>
-/// What the whole run shares: one gateway and one registry. At its end the machine must be as it was before, or the run fails.
+/// What the whole run shares: one gateway, one registry and one Docker Engine. At its end the machine must be as it was before, or the run fails.
 /// </summary>
 public sealed class Suite : IAsyncLifetime
 {
@@ -18,9 +19,13 @@ public sealed class Suite : IAsyncLifetime
     private MachineState? _before;
     private Gateway? _gateway;
     private Registry? _registry;
+    private DockerEngine? _engine;
 
     /// <summary>The handlers that every test of the main job runs on.</summary>
-    public static TheoryData<string> Handlers => ["runc", "crun", "shim-v2"];
+    public static TheoryData<string> Handlers => [.. HandlerNames];
+
+    /// <summary>The same, to be combined with something else.</summary>
+    public static string[] HandlerNames => ["runc", "crun", "shim-v2", "rkt", "docker"];
 
     public Gateway Gateway => _gateway!;
 
@@ -28,6 +33,9 @@ public sealed class Suite : IAsyncLifetime
 
     /// <summary>A registry without credentials.</summary>
     public Registry Registry => _registry!;
+
+    /// <summary>The Engine behind the handler <c>docker</c> of every gateway; null where its packages are missing.</summary>
+    public DockerEngine? Engine => _engine;
 
     /// <summary>The sample image as an OCI layout.</summary>
     public string Sample => _folder["sample"];
@@ -41,7 +49,8 @@ public sealed class Suite : IAsyncLifetime
         await SampleImage.WriteAsync(Sample, Busybox.Path, CancellationToken.None);
         Base = await TestLayer.BusyboxAsync();
         _registry = await Registry.StartAsync();
-        _gateway = await Gateway.StartAsync(sample: Sample);
+        _engine = DockerEngine.IsInstalled ? await DockerEngine.StartAsync() : null;
+        _gateway = await OwnGatewayAsync();
     }
 
     /// <summary>Runs a pod on a handler of the shared gateway; the test is skipped where that handler is not ready.</summary>
@@ -65,7 +74,23 @@ public sealed class Suite : IAsyncLifetime
     }
 
     /// <summary>Starts a gateway for one test.</summary>
-    public Task<Gateway> OwnGatewayAsync(Action<System.Text.Json.Nodes.JsonObject>? configure = null) => Gateway.StartAsync(configure, Sample);
+    public Task<Gateway> OwnGatewayAsync(Action<JsonObject>? configure = null)
+    {
+        void Configure(JsonObject settings)
+        {
+            // Never the machine's own Engine.
+            settings["handlers"] = Docker(_engine?.Endpoint ?? "unix:///run/berth-tests-have-no-engine");
+            configure?.Invoke(settings);
+        }
+
+        return Gateway.StartAsync(Configure, Sample);
+    }
+
+    /// <summary>What plugins.json says of a handler <c>docker</c> on an Engine.</summary>
+    public static JsonObject Docker(string endpoint) => new()
+    {
+        ["docker"] = new JsonObject { ["plugin"] = "docker", ["options"] = new JsonObject { ["endpoint"] = endpoint } },
+    };
 
     public async ValueTask DisposeAsync()
     {
@@ -74,6 +99,11 @@ public sealed class Suite : IAsyncLifetime
             if (_gateway is not null)
             {
                 await _gateway.DisposeAsync();
+            }
+
+            if (_engine is not null)
+            {
+                await _engine.DisposeAsync();
             }
 
             if (_registry is not null)

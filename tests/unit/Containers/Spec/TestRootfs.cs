@@ -51,6 +51,7 @@ internal sealed class TestRootfs : IDisposable
         HugePages = true,
         SharedFolders = true,
         MountPropagation = true,
+        MountPropagationToHost = true,
         Terminal = true,
         Stdin = true,
         HostProcesses = true,

@@ -1,7 +1,7 @@
 using Berth.Abstractions;
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>Takes hold of the ends of standard streams that a request names.</summary>
 internal static class Endpoints

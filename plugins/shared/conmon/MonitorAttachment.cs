@@ -2,10 +2,10 @@ using System.Net.Sockets;
 using Berth.Abstractions;
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>A client at the attach socket of a container's monitor.</summary>
-internal sealed class OciAttachment : IAttachment
+internal sealed class MonitorAttachment : IAttachment
 {
     // What the monitor sends and reads at most in one packet.
     private const int OutputPacket = 8193;
@@ -19,7 +19,7 @@ internal sealed class OciAttachment : IAttachment
     private readonly SafeFd? _error;
     private readonly CancellationTokenSource _ended;
 
-    private OciAttachment(Socket socket, SafeFd? input, SafeFd? output, SafeFd? error, CancellationTokenSource ended)
+    private MonitorAttachment(Socket socket, SafeFd? input, SafeFd? output, SafeFd? error, CancellationTokenSource ended)
     {
         (_socket, _input, _output, _error, _ended) = (socket, input, output, error, ended);
         End = RunAsync();
@@ -27,7 +27,7 @@ internal sealed class OciAttachment : IAttachment
 
     public Task End { get; }
 
-    public static async Task<OciAttachment> ConnectAsync(AttachRequest request, MonitorControl control, CancellationToken cancellationToken)
+    public static async Task<MonitorAttachment> ConnectAsync(AttachRequest request, MonitorControl control, CancellationToken cancellationToken)
     {
         var socket = await control.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var ends = new List<SafeFd?>();

@@ -1,7 +1,7 @@
 using Berth.Abstractions;
 using Berth.Linux;
 
-namespace Berth.Plugins.Oci;
+namespace Berth.Plugins.Shared;
 
 /// <summary>
 /// The terminal of an exec, between its runtime and the caller's descriptors. Each runtime takes its own standard streams for
