@@ -1,4 +1,3 @@
-using Berth.Abstractions;
 using Berth.Linux;
 using Docker.DotNet.Models;
 
