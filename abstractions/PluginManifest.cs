@@ -50,6 +50,35 @@ public sealed record ManifestHandler
 
     /// <summary>What a pod costs beyond its containers.</summary>
     public PodOverhead? Overhead { get; init; }
+
+    /// <summary>Which nodes its pods may go to, for the RuntimeClass that the gateway publishes where it is told to.</summary>
+    public HandlerScheduling? Scheduling { get; init; }
+}
+
+/// <summary>Where the scheduler may put pods of a handler, as a RuntimeClass says it.</summary>
+public sealed record HandlerScheduling
+{
+    /// <summary>Labels that a node must have, besides the one that says that it has the handler.</summary>
+    public IReadOnlyDictionary<string, string> NodeSelector { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Taints that the pods tolerate.</summary>
+    public IReadOnlyList<HandlerToleration> Tolerations { get; init; } = [];
+}
+
+/// <summary>A taint that pods tolerate, in the words of Kubernetes.</summary>
+public sealed record HandlerToleration
+{
+    /// <summary>The taint's key; null tolerates every one.</summary>
+    public string? Key { get; init; }
+
+    /// <summary><c>Exists</c> or <c>Equal</c>.</summary>
+    public string Operator { get; init; } = "Exists";
+
+    /// <summary>The taint's value, for <c>Equal</c>.</summary>
+    public string? Value { get; init; }
+
+    /// <summary><c>NoSchedule</c>, <c>PreferNoSchedule</c> or <c>NoExecute</c>; null is all of them.</summary>
+    public string? Effect { get; init; }
 }
 
 /// <summary>What a pod costs beyond its containers.</summary>
