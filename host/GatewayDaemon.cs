@@ -4,6 +4,7 @@ using Berth.Containers;
 using Berth.Cri;
 using Berth.Images;
 using Berth.Linux;
+using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
 
@@ -17,6 +18,7 @@ public static class GatewayDaemon
     {
         OwnProcess.SetUmask();
         using var ownership = GatewayFolders.Take(options.Gateway);
+        using var traces = OtlpExport.Start(options.Tracing);
         var builder = WebApplication.CreateSlimBuilder();
         GatewayLogging.Configure(builder.Logging);
         builder.Services.AddSystemd();

@@ -1,5 +1,6 @@
 using Berth.Admin;
 using Berth.Admin.Checks;
+using Berth.Cluster;
 using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
@@ -69,12 +70,24 @@ internal static class GatewayServices
         .AddSingleton<Action<PluginCall>>(static s =>
         {
             var metrics = s.GetRequiredService<BerthMetrics>();
-            return call => metrics.HandlerCall(call.Handler, call.Verb, call.Outcome.ToString(), call.Duration, isFault: call.Outcome >= PluginCallOutcome.DeadlineExceeded);
+            var time = s.GetRequiredService<TimeProvider>();
+            return call =>
+            {
+                metrics.HandlerCall(call.Handler, call.Verb, call.Outcome.ToString(), call.Duration, isFault: call.Outcome >= PluginCallOutcome.DeadlineExceeded);
+                BerthTraces.Record(
+                    $"{call.Plugin} {call.Verb}",
+                    time.GetUtcNow(),
+                    call.Duration,
+                    call.Outcome == PluginCallOutcome.Done ? null : call.Outcome.ToString(),
+                    [new("berth.handler", call.Handler), new("berth.plugin", call.Plugin)]);
+            };
         })
         .AddSingleton<HandlerFactory>()
         .AddSingleton<PluginCatalog>()
         .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
-        .AddHostedSingleton<HandlerHealthLoop>();
+        .AddHostedSingleton<HandlerHealthLoop>()
+        .AddSingleton(static s => s.GetRequiredService<BerthOptions>().Cluster)
+        .AddHostedSingleton<ClusterPublisher>();
 
     private static void AddImages(IServiceCollection services, BerthOptions options) => services
         .AddSingleton(options.Images)
@@ -136,7 +149,8 @@ internal static class GatewayServices
         .AddSingleton<PodEvents>()
         .AddSingleton<PodSeriesReader>()
         .AddSingleton<PodPage>(static s => async cancellationToken =>
-            PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
+            PodHandlerText.Write(s.GetRequiredService<SandboxRegistry>().List())
+            + PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
         .AddSingleton<ISandboxContainers, SandboxContainers>()
         .AddSingleton<Recovery>();
 

@@ -22,6 +22,9 @@ internal static class AdminMapping
         CreatedAt = (sandbox.CreatedAt - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick,
         Containers = { containers.OrderBy(static c => c.CreatedAt).Select(ToRow) },
         Owed = sandbox.Owed ?? "",
+        Plugin = sandbox.Plugin,
+        PluginVersion = sandbox.PluginVersion,
+        RuntimeVersion = sandbox.RuntimeVersion,
     };
 
     public static HandlerRow ToRow(HandlerEntry handler, bool isDefault) => new()
@@ -32,7 +35,7 @@ internal static class AdminMapping
         Reason = handler.Reason,
         RuntimeVersion = handler.Handler?.Health.Check.RuntimeVersion ?? "",
         IsDefault = isDefault,
-        Features = { handler.Handler is { } created ? Features(created.Health.Features) : [] },
+        Features = { handler.Handler is { } created ? FeatureNames.Of(created.Health.Features) : [] },
     };
 
     public static PluginRow ToRow(PluginEntry plugin) => new()
@@ -74,34 +77,4 @@ internal static class AdminMapping
         Image = container.Spec.UserSpecifiedImage.Length > 0 ? container.Spec.UserSpecifiedImage : container.Spec.Image,
         Pid = container.Pid,
     };
-
-    private static IEnumerable<string> Features(HandlerFeatures features) =>
-        new (string Name, bool Has)[]
-        {
-            ("own network namespace", features.NetworkNamespace == NetworkNamespaceOwner.Handler),
-            ("own stats", features.Stats == StatsSource.Handler),
-            ("host namespaces", features.HostNamespaces),
-            ("shared PID namespace", features.SharedPidNamespace),
-            ("privileged", features.Privileged),
-            ("user namespaces", features.UserNamespaces),
-            ("recursive read-only mounts", features.RecursiveReadOnlyMounts),
-            ("devices", features.Devices),
-            ("seccomp", features.Seccomp),
-            ("AppArmor", features.AppArmor),
-            ("sysctls", features.Sysctls),
-            ("huge pages", features.HugePages),
-            ("shared folders", features.SharedFolders),
-            ("mount propagation", features.MountPropagation),
-            ("mount propagation to the host", features.MountPropagationToHost),
-            ("terminal", features.Terminal),
-            ("stdin", features.Stdin),
-            ("limit updates", features.LimitUpdates),
-            ("processes on the host", features.HostProcesses),
-            ("exec signals", features.ExecSignals),
-            ("exec terminal", features.ExecTerminal),
-            ("attach", features.Attach),
-            ("checkpoint", features.Checkpoint),
-            ("opens ports", features.OpensPorts),
-            ("own image store", features.OwnsImageStore),
-        }.Where(static f => f.Has).Select(static f => f.Name);
 }

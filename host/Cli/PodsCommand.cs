@@ -26,7 +26,7 @@ internal static class PodsCommand
             }
             else
             {
-                CliOutput.Table(result, ["POD", "ID", "STATE", "HANDLER", "WHY", "IP", "CREATED", "CONTAINERS"], answer.Pods.Select(Row));
+                CliOutput.Table(result, ["POD", "ID", "STATE", "HANDLER", "WHY", "RUNTIME", "PLUGIN", "IP", "CREATED", "CONTAINERS"], answer.Pods.Select(Row));
             }
 
             return CliAction.Success;
@@ -41,6 +41,8 @@ internal static class PodsCommand
         pod.Owed.Length > 0 ? $"{pod.State} (owed: {pod.Owed})" : pod.State,
         pod.Handler,
         pod.Reason,
+        pod.RuntimeVersion.Length > 0 ? pod.RuntimeVersion : "-",
+        $"{pod.Plugin} {pod.PluginVersion}",
         pod.Ips.Count > 0 ? string.Join(", ", pod.Ips) : "-",
         DateTimeOffset.UnixEpoch.AddTicks(pod.CreatedAt / TimeSpan.NanosecondsPerTick).ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
         pod.Containers.Count > 0 ? string.Join(", ", pod.Containers.Select(static c => $"{c.Name} {c.State}")) : "-",

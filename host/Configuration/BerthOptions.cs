@@ -22,6 +22,10 @@ public sealed record BerthOptions
     public StreamingOptions Streaming { get; init; } = new();
 
     public MetricsOptions Metrics { get; init; } = new();
+
+    public TracingOptions Tracing { get; init; } = new();
+
+    public ClusterOptions Cluster { get; init; } = new();
 }
 
 public sealed record GatewayOptions
@@ -174,4 +178,31 @@ public sealed record MetricsOptions
 {
     /// <summary>Empty serves no metrics.</summary>
     public string Listen { get; init; } = "127.0.0.1:9095";
+}
+
+public sealed record TracingOptions
+{
+    /// <summary>
+    /// Where traces go by OTLP: <c>http://host:4317</c> is gRPC, an address with a path such as <c>http://host:4318/v1/traces</c>
+    /// is HTTP. Empty traces nothing.
+    /// </summary>
+    public string Endpoint { get; init; } = "";
+
+    /// <summary>Of the calls whose client does not decide it, so many are traced.</summary>
+    public int SamplingPercent { get; init; } = 100;
+}
+
+/// <summary>The cluster that is told of the handlers; neither of the two credentials tells nobody.</summary>
+public sealed record ClusterOptions
+{
+    /// <summary>A kubeconfig file; empty for none.</summary>
+    public string Kubeconfig { get; init; } = "";
+
+    /// <summary>Uses the service account of the pod in which the gateway runs.</summary>
+    public bool InCluster { get; init; }
+
+    /// <summary>This node's name in the cluster.</summary>
+    public string Node { get; init; } = Environment.MachineName.ToLowerInvariant();
+
+    public bool IsOn => InCluster || Kubeconfig.Length > 0;
 }

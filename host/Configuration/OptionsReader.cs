@@ -20,6 +20,8 @@ internal static class OptionsReader
         Security = root.Object("security", Security) ?? new(),
         Streaming = root.Object("streaming", Streaming) ?? new(),
         Metrics = root.Object("metrics", Metrics) ?? new(),
+        Tracing = root.Object("tracing", Tracing) ?? new(),
+        Cluster = root.Object("cluster", Cluster) ?? new(),
     };
 
     private static GatewayOptions Gateway(ConfigNode node)
@@ -127,6 +129,33 @@ internal static class OptionsReader
 
     private static MetricsOptions Metrics(ConfigNode node) =>
         new() { Listen = (node.Text("listen") ?? new MetricsOptions().Listen) is { Length: > 0 } listen ? TcpAddress(node, listen) : "" };
+
+    private static TracingOptions Tracing(ConfigNode node)
+    {
+        var endpoint = node.Text("endpoint") ?? "";
+        if (endpoint.Length > 0 && !(Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
+        {
+            node.Error("endpoint", $"'{endpoint}' is not an address like http://127.0.0.1:4317 or http://127.0.0.1:4318/v1/traces");
+        }
+
+        return new() { Endpoint = endpoint, SamplingPercent = (int)(node.Number("samplingPercent", 0, 100) ?? new TracingOptions().SamplingPercent) };
+    }
+
+    private static ClusterOptions Cluster(ConfigNode node)
+    {
+        var options = new ClusterOptions
+        {
+            Kubeconfig = node.FilePath("kubeconfig", ""),
+            InCluster = node.Flag("inCluster") ?? false,
+            Node = node.Text("node") ?? new ClusterOptions().Node,
+        };
+        if (options.InCluster && options.Kubeconfig.Length > 0)
+        {
+            node.Error("kubeconfig", "there is inCluster too; one of them has to go");
+        }
+
+        return options;
+    }
 
     private static string TcpAddress(ConfigNode node, string listen)
     {

@@ -39,6 +39,6 @@ public static class PodSeriesText
         text.Append("} ").Append(series.Value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
     }
 
-    private static string Escape(string value) =>
+    internal static string Escape(string value) =>
         value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

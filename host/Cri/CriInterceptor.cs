@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using Berth.Abstractions;
 using Berth.Cri.Mapping;
+using Berth.Metrics;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
 namespace Berth.Cri;
 
 /// <summary>
-/// The one place that every call passes: it times the call, writes its log line, counts it, and turns a failure into a
+/// The one place that every call passes: it times the call, traces it, writes its log line, counts it, and turns a failure into a
 /// gRPC status. Whatever is thrown beneath it, the caller gets a code that it can act on and a message that says what failed.
 /// </summary>
 /// <param name="logger">Gets one line per call.</param>
@@ -17,6 +18,7 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
 {
     // Trailers are headers of HTTP/2; clients bound their size, and each character outside ASCII takes up to nine there.
     private const int MaxDetail = 4096;
+    private const string TraceCode = "rpc.grpc.status_code";
 
     /// <inheritdoc/>
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -54,13 +56,15 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
     private static Call Begin(object request, ServerCallContext context)
     {
         var method = context.Method[(context.Method.LastIndexOf('/') + 1)..];
-        return new(method, CallSubject.Of(request), Stopwatch.GetTimestamp());
+        var subject = CallSubject.Of(request);
+        return new(method, subject, Stopwatch.GetTimestamp(), BerthTraces.StartRpc(method, subject, context.RequestHeaders.GetValue("traceparent")));
     }
 
     private void Succeeded(Call call)
     {
         var elapsed = call.Elapsed;
         record(call.Method, nameof(StatusCode.OK), elapsed);
+        call.Trace?.SetTag(TraceCode, (int)StatusCode.OK).Dispose();
         var level = CallVerbosity.LevelOf(call.Method);
         logger.Succeeded(level, call.Method, call.Subject, elapsed.TotalMilliseconds);
     }
@@ -70,6 +74,7 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         var status = StatusOf(call, context, exception);
         var elapsed = call.Elapsed;
         record(call.Method, status.StatusCode.ToString(), elapsed);
+        call.Trace?.SetTag(TraceCode, (int)status.StatusCode).SetStatus(ActivityStatusCode.Error, status.Detail).Dispose();
         if (status.StatusCode == StatusCode.Internal)
         {
             logger.Broke(call.Method, call.Subject, elapsed.TotalMilliseconds, exception);
@@ -98,7 +103,7 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         context.CancellationToken.IsCancellationRequested
         && (context.Status.StatusCode == StatusCode.DeadlineExceeded || clock.GetUtcNow().UtcDateTime >= context.Deadline);
 
-    private readonly record struct Call(string Method, string Subject, long Started)
+    private readonly record struct Call(string Method, string Subject, long Started, Activity? Trace)
     {
         public TimeSpan Elapsed => Stopwatch.GetElapsedTime(Started);
     }

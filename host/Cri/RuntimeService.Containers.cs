@@ -44,7 +44,7 @@ public sealed partial class RuntimeService
         var answer = new ContainerStatusResponse { Status = ContainerMapping.ToStatus(container) };
         if (request.Verbose)
         {
-            answer.Info["info"] = VerboseInfo.Of(container);
+            answer.Info["info"] = VerboseInfo.Of(container, sandboxes.Registry.Get(container.SandboxId));
         }
 
         return Task.FromResult(answer);

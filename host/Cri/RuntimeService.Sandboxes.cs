@@ -35,8 +35,7 @@ public sealed partial class RuntimeService
         };
         if (request.Verbose)
         {
-            var handler = gateway.Read().Handlers.FirstOrDefault(h => h.Name == sandbox.Handler);
-            answer.Info["info"] = VerboseInfo.Of(sandbox, handler);
+            answer.Info["info"] = VerboseInfo.Of(sandbox);
         }
 
         return Task.FromResult(answer);

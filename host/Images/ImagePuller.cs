@@ -3,6 +3,7 @@ using Berth.Common;
 using Berth.Images.Layers;
 using Berth.Images.Manifests;
 using Berth.Images.Registries;
+using Berth.Metrics;
 
 namespace Berth.Images;
 
@@ -33,11 +34,14 @@ public sealed class ImagePuller(RegistryClient registries, LayerStore layers, Im
             return present;
         }
 
+        var stage = time.GetTimestamp();
         var top = await session.FetchManifestAsync(null, CancellationToken.None);
         var (manifest, content) = await ChooseAsync(session, reference, top);
         var config = await session.FetchConfigAsync(manifest.Config, CancellationToken.None);
         var blobs = LayerList.Match(manifest.Layers, ImageConfig.Parse(config, reference.ToString()), reference.ToString());
+        stage = Stage("manifests", stage);
         using var lease = await layers.EnsureAsync(blobs, session, CancellationToken.None);
+        Stage("layers", stage);
         var image = images.Put(new()
         {
             Id = manifest.Config.Digest,
@@ -49,6 +53,12 @@ public sealed class ImagePuller(RegistryClient registries, LayerStore layers, Im
         });
         logger.Pulled(reference.ToString(), session.Host, image.Id, image.LayerIds.Count, image.SizeBytes, (long)time.GetElapsedTime(started).TotalMilliseconds);
         return image;
+    }
+
+    private long Stage(string name, long started)
+    {
+        BerthTraces.Record(name, time.GetUtcNow(), time.GetElapsedTime(started), null);
+        return time.GetTimestamp();
     }
 
     // Where an image of the repository is here, a HEAD alone often shows that nothing changed; registries do not count it as

@@ -27,6 +27,7 @@ public sealed class BerthMetrics : IDisposable
     private readonly Counter<long> _pulledBytes;
     private readonly Histogram<double> _handlerCallDuration;
     private readonly Counter<long> _handlerFaults;
+    private readonly Counter<long> _selections;
     private long _activePulls;
 
     /// <summary>Creates the instruments.</summary>
@@ -41,8 +42,16 @@ public sealed class BerthMetrics : IDisposable
         _pullDuration = Duration("image_pull_duration_seconds", "Time of image pulls, by result (ok or an error's code)");
         _pulledBytes = _meter.CreateCounter<long>("image_pulled_bytes_total", "By", "Compressed bytes of layers that came from registries");
         _handlerCallDuration = Duration("handler_call_duration_seconds", "Time of calls into handlers, by handler, verb and result (ok or an error's code)");
+        _selections = _meter.CreateCounter<long>("handler_selections_total", "{pod}", "Choices of a handler for a pod, by handler, what decided, and result (ok or an error's code)");
         _handlerFaults = _meter.CreateCounter<long>("handler_faults_total", "{fault}", "Calls that counted against a handler's fault budget, by handler and verb");
     }
+
+    /// <summary>A handler was chosen for a pod, or the pod refused.</summary>
+    /// <param name="handler">The handler's name; empty if there is none.</param>
+    /// <param name="by">What decided: a rule, RuntimeClass, an annotation, the default.</param>
+    /// <param name="result"><c>ok</c>, or the refusal's code.</param>
+    public void Selected(string handler, string by, string result) =>
+        _selections.Add(1, new("handler", handler), new("by", by), new("result", result));
 
     /// <summary>A CRI call has ended.</summary>
     public void Rpc(string method, string code, TimeSpan duration) =>
@@ -51,7 +60,9 @@ public sealed class BerthMetrics : IDisposable
     /// <summary>A stage of starting a pod has ended; the result is the next one's start.</summary>
     public long PodStartStage(long started, string stage, string handler)
     {
-        _podStartDuration.Record(Since(started), new("stage", stage), new("handler", handler));
+        var duration = _timeProvider.GetElapsedTime(started);
+        _podStartDuration.Record(duration.TotalSeconds, new("stage", stage), new("handler", handler));
+        BerthTraces.Record(stage, _timeProvider.GetUtcNow(), duration, null, new KeyValuePair<string, string>("berth.handler", handler));
         return _timeProvider.GetTimestamp();
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Linux;
+using Berth.Metrics;
 
 namespace Berth.Network;
 
@@ -76,11 +77,14 @@ public sealed class CniInvoker(NetworkOptions options, TimeProvider timeProvider
     private async Task<JsonElement?> RunAsync(CniCall call, Deadline deadline)
     {
         var started = timeProvider.GetTimestamp();
+        string? fault = "failed";
         try
         {
             var path = _folders.Find(call.Plugin.Type)
                 ?? throw RuntimeException.Unavailable($"{call.Description}: the executable is in none of {_folders.SearchPath}; install it, or correct the type in the configuration");
-            return await call.RunAsync(path, _folders.SearchPath, deadline.Token);
+            var answer = await call.RunAsync(path, _folders.SearchPath, deadline.Token);
+            fault = null;
+            return answer;
         }
         catch (OperationCanceledException e) when (deadline.Passed)
         {
@@ -89,7 +93,9 @@ public sealed class CniInvoker(NetworkOptions options, TimeProvider timeProvider
         }
         finally
         {
-            NetworkLog.PluginRan(log, call.Command, call.Plugin.Type, call.Request.SandboxId, timeProvider.GetElapsedTime(started).TotalMilliseconds);
+            var duration = timeProvider.GetElapsedTime(started);
+            NetworkLog.PluginRan(log, call.Command, call.Plugin.Type, call.Request.SandboxId, duration.TotalMilliseconds);
+            BerthTraces.Record($"CNI {call.Command} {call.Plugin.Type}", timeProvider.GetUtcNow(), duration, fault);
         }
     }
 

@@ -29,6 +29,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
             Overhead = plan.Overhead,
             Disabled = plan.Disabled,
             Annotations = plan.Annotations,
+            Scheduling = plan.Scheduling,
         };
         if (plan.Disabled)
         {

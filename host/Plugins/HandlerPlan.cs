@@ -11,8 +11,9 @@ namespace Berth.Plugins;
 /// <param name="Overhead">What the manifest says.</param>
 /// <param name="Disabled">plugins.json switches it off.</param>
 /// <param name="Annotations">The keys of the pod annotations that reach it.</param>
+/// <param name="Scheduling">What the manifest says.</param>
 internal sealed record HandlerPlan(
-    string Name, string Plugin, JsonElement Options, PodOverhead? Overhead, bool Disabled, IReadOnlyList<string> Annotations)
+    string Name, string Plugin, JsonElement Options, PodOverhead? Overhead, bool Disabled, IReadOnlyList<string> Annotations, HandlerScheduling? Scheduling)
 {
     /// <summary>The handlers of a configuration, from its plugins' manifests; nothing is loaded.</summary>
     public static IReadOnlyList<HandlerPlan> Read(BerthOptions options) =>
@@ -37,6 +38,7 @@ internal sealed record HandlerPlan(
             HandlerConfigMerge.Merge(offered?.Options, configured?.Options),
             offered?.Overhead,
             configured?.Disabled ?? false,
-            configured?.Annotations ?? manifest?.Annotations ?? []);
+            configured?.Annotations ?? manifest?.Annotations ?? [],
+            offered?.Scheduling);
     }
 }

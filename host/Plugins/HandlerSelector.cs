@@ -46,6 +46,7 @@ public static class HandlerSelector
                 {
                     Handler = "",
                     Reason = $"pod {pod.Namespace}/{pod.Name} is denied by rule '{rule.Name}': {rule.Deny}",
+                    DecidedBy = $"rule '{rule.Name}'",
                     Steps = steps,
                     Refusal = RuntimeErrorCode.PermissionDenied,
                 };
@@ -96,21 +97,28 @@ public static class HandlerSelector
         if (!handlers.TryGetValue(choice.Handler, out var fault))
         {
             var unknown = $"there is no runtime handler '{choice.Handler}' ({choice.Reason}); {NearestName.Hint(choice.Handler, [.. handlers.Keys])}";
-            return new() { Handler = "", Reason = unknown, Steps = steps, Refusal = RuntimeErrorCode.InvalidArgument };
+            return new() { Handler = "", Reason = unknown, DecidedBy = choice.Reason, Steps = steps, Refusal = RuntimeErrorCode.InvalidArgument };
         }
 
         if (fault.Length == 0)
         {
-            return new() { Handler = choice.Handler, Reason = choice.Reason, Steps = steps };
+            return new() { Handler = choice.Handler, Reason = choice.Reason, DecidedBy = choice.Reason, Steps = steps };
         }
 
         steps.Add(new($"readiness of {choice.Handler}", false, fault));
         return Fallback(choice, options, handlers, steps) is { } other
-            ? new() { Handler = other, Reason = $"fallback of {choice.Handler}, which is not ready ({choice.Reason})", Steps = steps }
+            ? new()
+            {
+                Handler = other,
+                Reason = $"fallback of {choice.Handler}, which is not ready ({choice.Reason})",
+                DecidedBy = $"fallback, {choice.Reason}",
+                Steps = steps,
+            }
             : new()
             {
                 Handler = choice.Handler,
                 Reason = $"handler '{choice.Handler}' is not ready: {fault} ({choice.Reason})",
+                DecidedBy = choice.Reason,
                 Steps = steps,
                 Refusal = RuntimeErrorCode.Unavailable,
             };

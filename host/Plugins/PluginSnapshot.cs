@@ -28,6 +28,9 @@ public sealed record HandlerEntry
     /// <summary>What a pod costs beyond its containers, as the manifest says.</summary>
     public PodOverhead? Overhead { get; init; }
 
+    /// <summary>Where the cluster's scheduler may put its pods, as the manifest says.</summary>
+    public HandlerScheduling? Scheduling { get; init; }
+
     /// <summary>Null if it could not be created; <see cref="Failure"/> then says why.</summary>
     public GuardedHandler? Handler { get; init; }
 

@@ -11,6 +11,9 @@ public sealed record SelectionDecision
     /// <summary>One line: what decided; why the pod is refused, if it is.</summary>
     public required string Reason { get; init; }
 
+    /// <summary>What decided, in words that only the configuration can make many: for metrics.</summary>
+    public required string DecidedBy { get; init; }
+
     /// <summary>All that was looked at, in order, up to what decided.</summary>
     public required IReadOnlyList<SelectionStep> Steps { get; init; }
 

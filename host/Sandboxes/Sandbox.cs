@@ -32,6 +32,15 @@ public sealed record Sandbox : IRecord
     /// <summary>Why that handler: one line.</summary>
     public required string HandlerReason { get; init; }
 
+    /// <summary>The plugin's id.</summary>
+    public string Plugin { get; init; } = "";
+
+    /// <summary>The plugin's version when the pod was started.</summary>
+    public string PluginVersion { get; init; } = "";
+
+    /// <summary>What the runtime called itself then.</summary>
+    public string RuntimeVersion { get; init; } = "";
+
     /// <summary>The handler name as the request had it (RuntimeClass); empty for none.</summary>
     public string RequestedHandler { get; init; } = "";
 

@@ -2,8 +2,9 @@ namespace Berth.Sandboxes;
 
 internal static partial class SandboxLog
 {
-    [LoggerMessage(200, LogLevel.Information, "sandbox {SandboxId} of pod {Namespace}/{Pod}: handler {Handler}, {Reason}")]
-    public static partial void HandlerChosen(ILogger logger, string sandboxId, string @namespace, string pod, string handler, string reason);
+    [LoggerMessage(200, LogLevel.Information, "sandbox {SandboxId} of pod {Namespace}/{Pod}: handler {Handler}, {Reason}; plugin {Plugin} {PluginVersion}")]
+    public static partial void HandlerChosen(
+        ILogger logger, string sandboxId, string @namespace, string pod, string handler, string reason, string plugin, string pluginVersion);
 
     [LoggerMessage(201, LogLevel.Warning, "sandbox {SandboxId} failed ({Failure}) and could not be undone whole; it is retried in the background")]
     public static partial void UndoFailed(ILogger logger, string sandboxId, string failure, Exception exception);

@@ -4,6 +4,7 @@ using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
 using Berth.Containers.Spec;
+using Berth.Metrics;
 using Berth.Plugins;
 
 namespace Berth.Sandboxes;
@@ -16,6 +17,7 @@ public sealed class SandboxPlanner(
     SandboxNetwork network,
     SandboxPaths paths,
     UserNamespaceSupport users,
+    BerthMetrics metrics,
     TimeProvider time)
 {
     public SandboxPlan Plan(PodSandboxSpec spec, string runtimeHandler)
@@ -23,8 +25,10 @@ public sealed class SandboxPlanner(
         SandboxFiles.Validate(spec);
         var hostNetwork = spec.Namespaces.Network == NamespaceMode.Node;
         var table = handlers.Current;
-        var decision = HandlerSelector.Select(SandboxFacts.Of(spec, runtimeHandler), options.Selection, table.Readiness()).EnsureAllowed();
-        var handler = table.GetReady(decision.Handler);
+        var decision = HandlerSelector.Select(SandboxFacts.Of(spec, runtimeHandler), options.Selection, table.Readiness());
+        metrics.Selected(decision.Handler, decision.DecidedBy, decision.Refusal?.ToString() ?? "ok");
+        var handler = table.GetReady(decision.EnsureAllowed().Handler);
+        var entry = table.Handlers[decision.Handler];
         var features = handler.Health.Features;
         Refuse(spec, decision.Handler, features);
         if (spec.Namespaces.User is { Mode: NamespaceMode.Pod } && users.Reason is { } missing)
@@ -49,6 +53,9 @@ public sealed class SandboxPlanner(
                 CreatedAt = time.GetUtcNow(),
                 Handler = decision.Handler,
                 HandlerReason = decision.Reason,
+                Plugin = entry.Plugin,
+                PluginVersion = entry.PluginVersion,
+                RuntimeVersion = handler.Health.Check.RuntimeVersion ?? "",
                 RequestedHandler = runtimeHandler,
                 Hostname = Hostname(spec, id, hostNetwork),
                 Cgroup = cgroups.PodCgroup(id, spec.CgroupParent),
@@ -61,7 +68,7 @@ public sealed class SandboxPlanner(
             Sysctls = SysctlPolicy.Create(spec.Sysctls, spec.Namespaces),
             BundlePath = paths.Bundle(id),
             PrivateDirectory = paths.Private(id),
-            Annotations = table.Handlers[decision.Handler].LetThrough(spec.Annotations),
+            Annotations = entry.LetThrough(spec.Annotations),
         };
     }
 

@@ -37,7 +37,8 @@ public sealed class SandboxRunner(
         // 2 what cannot work fails here, before anything exists
         var plan = planner.Plan(spec, runtimeHandler);
         var sandbox = plan.Sandbox;
-        SandboxLog.HandlerChosen(log, sandbox.Id, spec.Namespace, spec.Name, sandbox.Handler, sandbox.HandlerReason);
+        SandboxLog.HandlerChosen(log, sandbox.Id, spec.Namespace, spec.Name, sandbox.Handler, sandbox.HandlerReason, sandbox.Plugin, sandbox.PluginVersion);
+        BerthTraces.Chosen(sandbox.Handler, sandbox.HandlerReason);
 
         // 3 on disk before acting; from here the row's phase tells a new start what to undo
         registry.Add(sandbox);

@@ -16,6 +16,15 @@ public sealed class StatusTests(Suite suite)
     }
 
     [Fact]
+    public void WhatIsOff_IsNotLoaded()
+    {
+        var mapped = File.ReadAllText($"/proc/{suite.Gateway.Pid}/maps");
+        Assert.Contains("/berth.dll", mapped, StringComparison.Ordinal);
+        Assert.DoesNotContain("/KubernetesClient.dll", mapped, StringComparison.Ordinal);
+        Assert.DoesNotContain("/OpenTelemetry", mapped, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Status_Configured_IsReadyAndListsHandlers()
     {
         var status = await suite.Client.Runtime.StatusAsync(new() { Verbose = true });

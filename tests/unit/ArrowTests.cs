@@ -18,6 +18,7 @@ public sealed partial class ArrowTests
         ["Metrics"] = [],
         ["Network"] = ["State", "Metrics"],
         ["Plugins"] = ["State", "Metrics"],
+        ["Cluster"] = ["Plugins"],
         ["Images"] = Ground,
         // The records of a sandbox and of its containers know each other; what acts on them does not point back.
         ["Sandboxes"] = [.. Ground, "Containers"],

@@ -15,12 +15,13 @@ internal static class VerboseInfo
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
     };
 
-    public static string Of(Sandbox sandbox, HandlerStatus? handler) => Write(new
+    public static string Of(Sandbox sandbox) => Write(new
     {
         sandbox.Phase,
         sandbox.Handler,
-        handler?.Plugin,
-        handler?.RuntimeVersion,
+        sandbox.Plugin,
+        sandbox.PluginVersion,
+        sandbox.RuntimeVersion,
         sandbox.HandlerReason,
         sandbox.RequestedHandler,
         sandbox.Hostname,
@@ -37,9 +38,11 @@ internal static class VerboseInfo
     });
 
     /// <summary>The names that tools know from other runtimes are kept: sandboxID, pid.</summary>
-    public static string Of(Container container) => Write(new
+    public static string Of(Container container, Sandbox? sandbox) => Write(new
     {
         SandboxID = container.SandboxId,
+        sandbox?.Handler,
+        sandbox?.HandlerReason,
         container.Phase,
         container.Pid,
         container.CgroupPath,

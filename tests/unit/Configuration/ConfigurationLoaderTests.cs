@@ -48,6 +48,8 @@ public sealed class ConfigurationLoaderTests : IDisposable
               "security": { "seccompProfile": "s.json" },
               "streaming": { "listen": "[::1]:0" },
               "metrics": { "listen": "" },
+              "tracing": { "endpoint": "http://127.0.0.1:4317", "samplingPercent": 10 },
+              "cluster": { "kubeconfig": "kube", "node": "n1" },
             }
             """);
 
@@ -74,6 +76,8 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal(Path.Combine(_folder.Path, "auth.json"), options.Images.AuthFile);
         Assert.Equal("", options.Metrics.Listen);
         Assert.Equal("[::1]:0", options.Streaming.Listen);
+        Assert.Equal(new() { Kubeconfig = Path.Combine(_folder.Path, "kube"), Node = "n1" }, options.Cluster);
+        Assert.Equal(new() { Endpoint = "http://127.0.0.1:4317", SamplingPercent = 10 }, options.Tracing);
     }
 
     [Fact]

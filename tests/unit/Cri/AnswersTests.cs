@@ -51,12 +51,16 @@ public sealed class AnswersTests
             Network = new() { NamespacePath = "/run/berth/netns/0a1b" },
             CniResult = """{ "cniVersion": "1.0.0" }""",
             RequestedHandler = "fast",
+            Plugin = "oci",
+            PluginVersion = "1.2.3",
+            RuntimeVersion = "crun 1.8.1",
         };
 
-        using var info = JsonDocument.Parse(VerboseInfo.Of(sandbox, Conditions().Handlers[0]));
+        using var info = JsonDocument.Parse(VerboseInfo.Of(sandbox));
 
         var text = static (JsonElement e, string name) => e.GetProperty(name).GetString();
         Assert.Equal(("crun", "oci", "the default"), (text(info.RootElement, "handler"), text(info.RootElement, "plugin"), text(info.RootElement, "handlerReason")));
+        Assert.Equal(("1.2.3", "crun 1.8.1"), (text(info.RootElement, "pluginVersion"), text(info.RootElement, "runtimeVersion")));
         Assert.Equal(("fast", "/run/berth/netns/0a1b", "ready"), (text(info.RootElement, "requestedHandler"), text(info.RootElement, "networkNamespace"), text(info.RootElement, "phase")));
         Assert.Equal("1.0.0", info.RootElement.GetProperty("cniResult").GetProperty("cniVersion").GetString());
     }

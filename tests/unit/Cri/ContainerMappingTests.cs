@@ -146,7 +146,10 @@ public sealed class ContainerMappingTests
     [Fact]
     public void VerboseInfo_OfContainer_NamesPidSandboxAndSpec()
     {
-        using var info = System.Text.Json.JsonDocument.Parse(VerboseInfo.Of(Records.Container() with { Pid = 42, Request = Records.Request() }));
+        using var info = System.Text.Json.JsonDocument.Parse(VerboseInfo.Of(Records.Container() with { Pid = 42, Request = Records.Request() }, Records.Sandbox()));
+
+        Assert.Equal("crun", info.RootElement.GetProperty("handler").GetString());
+        Assert.Equal("the default", info.RootElement.GetProperty("handlerReason").GetString());
 
         Assert.Equal(42, info.RootElement.GetProperty("pid").GetInt32());
         Assert.Equal("0a1b", info.RootElement.GetProperty("sandboxID").GetString());

@@ -17,12 +17,16 @@ public sealed class PluginManifestReaderTests : IDisposable
     {
         var manifest = Read("""
             { "id": "oci", "version": "1.2.3-rc.1", "contract": { "min": "1.0", "max": "1.9" }, "assembly": "A.B.dll", "description": "d", "isolation": "in-process",
-              "handlers": { "runc": { "options": { "path": "runc" }, "overhead": { "cpuMillis": 1, "memoryBytes": 2 } } },
+              "handlers": { "runc": { "options": { "path": "runc" }, "overhead": { "cpuMillis": 1, "memoryBytes": 2 },
+                "scheduling": { "nodeSelector": { "kvm": "yes" }, "tolerations": [ { "key": "vms", "effect": "NoSchedule" } ] } } }, "annotations": ["x/y"],
               "stateVersions": [1, 2], "rootfsForms": ["oci-layout", "mounted"], "features": ["x"] }
             """);
         Assert.Equal("oci", manifest.Id);
         Assert.Equal("runc", manifest.Handlers["runc"].Options!.Value.GetProperty("path").GetString());
         Assert.Equal(new PodOverhead { CpuMillis = 1, MemoryBytes = 2 }, manifest.Handlers["runc"].Overhead);
+        Assert.Equal("yes", manifest.Handlers["runc"].Scheduling!.NodeSelector["kvm"]);
+        Assert.Equal(new() { Key = "vms", Operator = "Exists", Effect = "NoSchedule" }, Assert.Single(manifest.Handlers["runc"].Scheduling!.Tolerations));
+        Assert.Equal(["x/y"], manifest.Annotations);
         Assert.Equal([RootfsForm.OciLayout, RootfsForm.Mounted], manifest.RootfsForms);
     }
 
