@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Berth.Configuration;
@@ -17,6 +18,7 @@ public static class OtlpExport
     // A method of its own, and none of their types in its signature: the packages are loaded when it is compiled, and not where
     // nobody traces.
     [MethodImpl(MethodImplOptions.NoInlining)]
+    [SuppressMessage("Performance", "CA1859", Justification = "The concrete type would load the package")]
     private static IDisposable Build(TracingOptions options)
     {
         var endpoint = new Uri(options.Endpoint);

@@ -1,4 +1,3 @@
-using Berth.Abstractions;
 using Berth.Metrics;
 using Xunit;
 
