@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Berth.Configuration;
@@ -18,8 +17,9 @@ public static class OtlpExport
     // A method of its own, and none of their types in its signature: the packages are loaded when it is compiled, and not where
     // nobody traces.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    [SuppressMessage("Performance", "CA1859", Justification = "The concrete type would load the package")]
+#pragma warning disable CA1859 // the concrete type would be loaded with the method's caller
     private static IDisposable Build(TracingOptions options)
+#pragma warning restore CA1859
     {
         var endpoint = new Uri(options.Endpoint);
         var version = typeof(OtlpExport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
