@@ -92,7 +92,7 @@ internal static class Disks
         for (var i = 0; i < DiskPolls; i++)
         {
             var found = Directory.EnumerateDirectories("/sys/block").FirstOrDefault(d => Serial(d) == serial);
-            if (found is not null)
+            if (found is not null && Opens($"/dev/{Path.GetFileName(found)}"))
             {
                 return $"/dev/{Path.GetFileName(found)}";
             }
@@ -101,6 +101,14 @@ internal static class Disks
         }
 
         throw AgentException.NotFound($"no disk has the serial '{serial}'");
+    }
+
+    // The kernel shows a new disk a moment before it can be opened; a mount would fail with ENXIO.
+    private static bool Opens(string device)
+    {
+        var fd = Libc.open(device, Libc.O_RDONLY | Libc.O_CLOEXEC);
+        Descriptors.Close(fd);
+        return fd >= 0;
     }
 
     private static string? Serial(string device)

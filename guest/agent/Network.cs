@@ -16,7 +16,7 @@ internal sealed class Network(Reaper reaper)
             AgentException.Check(Libc.sethostname(name, System.Text.Encoding.UTF8.GetByteCount(name)), "sethostname", name);
         }
 
-        var names = request.Interfaces.ToDictionary(static i => i, static i => FindByAddress(i.Mac));
+        var names = request.Interfaces.ToDictionary(static i => i, static i => FindByAddress(i.Mac, i.FirstMac));
         // A name that is wanted may be another's: those step aside first.
         foreach (var (wanted, current) in names.Where(static n => n.Key.Name != n.Value).ToList())
         {
@@ -52,6 +52,11 @@ internal sealed class Network(Reaper reaper)
         // The address is the pod's already: the network would have nobody to ask about it.
         SetSysctl($"net.ipv6.conf.{wanted.Name}.accept_dad", "0");
         SetSysctl($"net.ipv6.conf.{wanted.Name}.accept_ra", "0");
+        if (wanted.FirstMac is not null)
+        {
+            await IpAsync("link", "set", "dev", wanted.Name, "address", CheckMac(wanted.Mac)).ConfigureAwait(false);
+        }
+
         string[] mtu = wanted.Mtu > 0 ? ["mtu", wanted.Mtu.ToString(CultureInfo.InvariantCulture)] : [];
         await IpAsync(["link", "set", "dev", wanted.Name, .. mtu, "up"]).ConfigureAwait(false);
         foreach (var address in wanted.Addresses)
@@ -112,10 +117,19 @@ internal sealed class Network(Reaper reaper)
         return System.Text.Encoding.UTF8.GetString(buffer, Math.Max(count, 0)).Trim();
     }
 
-    private static string FindByAddress(string mac) =>
-        Directory.EnumerateDirectories(Classes).FirstOrDefault(d => string.Equals(File.ReadAllText(Path.Combine(d, "address")).Trim(), mac, StringComparison.OrdinalIgnoreCase)) is { } found
+    // A repeated request finds the pod's address where the first one set it.
+    private static string FindByAddress(string mac, string? firstMac) =>
+        Directory.EnumerateDirectories(Classes).FirstOrDefault(d => AddressOf(d) is { } a && (IsSame(a, mac) || IsSame(a, firstMac))) is { } found
             ? Path.GetFileName(found)
-            : throw AgentException.NotFound($"no interface has the address {mac}");
+            : throw AgentException.NotFound($"no interface has the address {firstMac ?? mac}");
+
+    private static string AddressOf(string device) => File.ReadAllText(Path.Combine(device, "address")).Trim();
+
+    private static bool IsSame(string address, string? other) => string.Equals(address, other, StringComparison.OrdinalIgnoreCase);
+
+    private static string CheckMac(string mac) => mac.Length == 17 && mac.All(static c => char.IsAsciiHexDigit(c) || c == ':')
+        ? mac
+        : throw AgentException.Invalid($"'{mac}' is no MAC address");
 
     private static string Family(string address) => address.Contains(':', StringComparison.Ordinal) ? "-6" : "-4";
 

@@ -10,19 +10,27 @@ internal sealed unsafe class PortConnection : IDisposable
     private const int ReadBytes = 16 * 1024;
     private readonly EventLoop _loop;
     private readonly Action<FrameKind, byte[]> _send;
+    private readonly Action _ended;
     private readonly InputStream _fromHost;
     private int _socket;
     private int _room = ProtocolFacts.InputWindow;
     private bool _watching;
+    private bool _writing = true;
 
-    public PortConnection(EventLoop loop, int socket, Action<FrameKind, byte[]> send)
+    /// <param name="loop">The agent's loop.</param>
+    /// <param name="socket">Connected; owned from here on.</param>
+    /// <param name="send">Sends a frame to the host.</param>
+    /// <param name="ended">Told when both directions are at their end.</param>
+    public PortConnection(EventLoop loop, int socket, Action<FrameKind, byte[]> send, Action ended)
     {
-        (_loop, _socket, _send) = (loop, socket, send);
+        (_loop, _socket, _send, _ended) = (loop, socket, send, ended);
         Descriptors.SetNonBlocking(socket);
-        _fromHost = new(loop, Descriptors.Duplicate(socket), n => send(FrameKind.PortAck, OffsetPayload.PortAck(n)), static fd =>
+        _fromHost = new(loop, Descriptors.Duplicate(socket), n => send(FrameKind.PortAck, OffsetPayload.PortAck(n)), fd =>
         {
             _ = Libc.shutdown(fd, Libc.SHUT_WR);
             Descriptors.Close(fd);
+            _writing = false;
+            EndIfBothDid();
         });
     }
 
@@ -126,6 +134,15 @@ internal sealed unsafe class PortConnection : IDisposable
             _loop.Forget(_socket);
             _ = Libc.close(_socket);
             _socket = -1;
+            EndIfBothDid();
+        }
+    }
+
+    private void EndIfBothDid()
+    {
+        if (!_writing && _socket < 0)
+        {
+            _ended();
         }
     }
 }

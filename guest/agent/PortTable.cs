@@ -11,6 +11,9 @@ internal sealed class PortTable(EventLoop loop, HostLink link)
     private readonly Dictionary<uint, PortConnection> _connections = [];
     private uint _last;
 
+    /// <summary>Those that have not ended.</summary>
+    public int Count => _connections.Count;
+
     public uint Open(OpenPort request)
     {
         if (request.Port is < 1 or > ushort.MaxValue)
@@ -26,7 +29,7 @@ internal sealed class PortTable(EventLoop loop, HostLink link)
         var socket = PortConnection.Connect(request.Port)
             ?? throw new AgentException(GuestErrorCode.Unavailable, string.Create(CultureInfo.InvariantCulture, $"nothing listens on port {request.Port} of the pod"));
         var number = ++_last;
-        _connections[number] = new(loop, socket, (kind, payload) => link.Send(new(kind, number, payload)));
+        _connections[number] = new(loop, socket, (kind, payload) => link.Send(new(kind, number, payload)), () => _connections.Remove(number));
         return number;
     }
 
@@ -69,11 +72,10 @@ internal sealed class PortTable(EventLoop loop, HostLink link)
 
     public void Clear()
     {
-        foreach (var connection in _connections.Values)
+        // Each takes itself out.
+        foreach (var connection in _connections.Values.ToList())
         {
             connection.Dispose();
         }
-
-        _connections.Clear();
     }
 }

@@ -34,8 +34,11 @@ internal sealed class Requests(EventLoop loop, Reaper reaper, ProcessTable proce
                 await Disks.MountAsync(loop, Containers.Prepare(disk.ContainerId), disk).ConfigureAwait(false);
                 return Done;
             case { WriteFiles: { } files }:
-                WriteFiles(files);
+                _ = Containers.Prepare(files.ContainerId);
+                WrittenFiles.Write(files);
                 return Done;
+            case { ReadFiles: { } files }:
+                return new() { Files = WrittenFiles.Read(files) };
             case { Start: { } start }:
                 await Containers.StartAsync(start.ContainerId).ConfigureAwait(false);
                 return Done;
@@ -58,21 +61,10 @@ internal sealed class Requests(EventLoop loop, Reaper reaper, ProcessTable proce
         }
     }
 
-    private void WriteFiles(WriteFiles request)
-    {
-        _ = Containers.Prepare(request.ContainerId);
-        var folder = GuestPaths.Files(request.ContainerId);
-        Directory.CreateDirectory(folder);
-        foreach (var (name, content) in request.Files)
-        {
-            Container.Check(name);
-            File.WriteAllBytes(Path.Combine(folder, name), content);
-        }
-    }
-
-    private static GuestHealth Health() => new(
+    private GuestHealth Health() => new(
         Environment.TickCount64,
         CgroupFigures.Memory("MemTotal"),
         CgroupFigures.Memory("MemAvailable"),
-        Environment.WorkingSet);
+        Environment.WorkingSet,
+        ports.Count);
 }

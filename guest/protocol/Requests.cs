@@ -15,6 +15,9 @@ public sealed record GuestRequest
     /// <summary>Writes small files for a container.</summary>
     public WriteFiles? WriteFiles { get; init; }
 
+    /// <summary>Reads them back, as the container left them.</summary>
+    public ReadFiles? ReadFiles { get; init; }
+
     /// <summary>Makes a container.</summary>
     public CreateContainer? Create { get; init; }
 
@@ -74,7 +77,8 @@ public sealed record Configure
 /// <param name="Name">Such as <c>eth0</c>.</param>
 /// <param name="Mtu">In bytes; 0 leaves it.</param>
 /// <param name="Addresses">In CIDR form.</param>
-public sealed record GuestInterface(string Mac, string Name, int Mtu, IReadOnlyList<string> Addresses);
+/// <param name="FirstMac">The one that it has until then, of a device that was made before the pod's network; null: the same.</param>
+public sealed record GuestInterface(string Mac, string Name, int Mtu, IReadOnlyList<string> Addresses, string? FirstMac = null);
 
 /// <summary>A route of the pod.</summary>
 /// <param name="Destination">In CIDR form.</param>
@@ -109,6 +113,12 @@ public sealed record MountDisk
 /// <param name="ContainerId">For whom.</param>
 /// <param name="Files">Contents by name; a name has no slash.</param>
 public sealed record WriteFiles(string ContainerId, IReadOnlyDictionary<string, byte[]> Files);
+
+/// <summary>See <see cref="GuestRequest.ReadFiles"/>. The answer has those that were written, each up to the bound.</summary>
+/// <param name="ContainerId">Of whom.</param>
+/// <param name="Names">As they were written.</param>
+/// <param name="MaxBytes">Of each file.</param>
+public sealed record ReadFiles(string ContainerId, IReadOnlyList<string> Names, int MaxBytes);
 
 /// <summary>See <see cref="GuestRequest.Create"/>. The answer has the first process.</summary>
 public sealed record CreateContainer

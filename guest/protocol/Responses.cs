@@ -17,6 +17,9 @@ public sealed record GuestResponse
     /// <summary>Of open port.</summary>
     public uint? Connection { get; init; }
 
+    /// <summary>Of read files: contents by name.</summary>
+    public IReadOnlyDictionary<string, byte[]>? Files { get; init; }
+
     /// <summary>Of ping.</summary>
     public GuestHealth? Health { get; init; }
 }
@@ -88,4 +91,5 @@ public sealed record GuestStats
 /// <param name="MemoryTotalBytes">Of the guest.</param>
 /// <param name="MemoryAvailableBytes">Of the guest.</param>
 /// <param name="AgentResidentBytes">Of the agent.</param>
-public sealed record GuestHealth(long UptimeMilliseconds, long MemoryTotalBytes, long MemoryAvailableBytes, long AgentResidentBytes);
+/// <param name="Connections">To ports, that have not ended.</param>
+public sealed record GuestHealth(long UptimeMilliseconds, long MemoryTotalBytes, long MemoryAvailableBytes, long AgentResidentBytes, int Connections = 0);

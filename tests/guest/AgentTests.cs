@@ -64,11 +64,29 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
         var init = await CreateAsync("tty", Config("stty size; cat", terminal: true));
         await Client.AskAsync(new() { Resize = new("tty", null, 91, 37) });
         await Client.AskAsync(new() { Start = new("tty") });
+        await Wait.ForAsync(() => Client.Output(init.Number).Contains("37 91\r\n", StringComparison.Ordinal), Limit);
+        // What is typed before the command reads shows wherever it came.
         await Client.SendAsync(FrameKind.Input, init.Number, OffsetPayload.Input(0, "typed\n"u8));
-        await Wait.ForAsync(() => Client.Output(init.Number).Contains("37 91\r\n", StringComparison.Ordinal) && Client.Output(init.Number).Contains("typed\r\ntyped\r\n", StringComparison.Ordinal), Limit);
+        await Wait.ForAsync(() => Client.Output(init.Number).Contains("typed\r\ntyped\r\n", StringComparison.Ordinal), Limit);
         await Client.SendAsync(FrameKind.Input, init.Number, OffsetPayload.Input(6, [4]));
         Assert.Equal(0, (await Client.ExitAsync(init.Number)).Code);
         await DeleteAsync("tty");
+    }
+
+    [Fact]
+    public async Task Files_AreReadBack_AsTheContainerLeftThem()
+    {
+        var config = Config("cat /message; echo changed > /message");
+        config["mounts"]!.AsArray().Add(new JsonObject { ["destination"] = "/message", ["type"] = "bind", ["source"] = $"{GuestPaths.Files("files")}/m", ["options"] = new JsonArray("bind") });
+        await Client.AskAsync(new() { WriteFiles = new("files", new Dictionary<string, byte[]> { ["m"] = "given\n"u8.ToArray(), ["other"] = "kept"u8.ToArray() }) });
+        var init = await CreateAsync("files", config);
+        await Client.AskAsync(new() { Start = new("files") });
+        await Client.ExitAsync(init.Number);
+        Assert.Equal("given\n", Client.Output(init.Number));
+        var files = (await Client.AskAsync(new() { ReadFiles = new("files", ["m", "other", "absent"], 6) })).Files!;
+        Assert.Equal(["m", "other"], files.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(("change", "kept"), (System.Text.Encoding.ASCII.GetString(files["m"]), System.Text.Encoding.ASCII.GetString(files["other"])));
+        await DeleteAsync("files");
     }
 
     [Fact]
@@ -105,7 +123,9 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
         await Client.SendAsync(FrameKind.PortData, number!.Value, "ping\n"u8.ToArray());
         Assert.Equal(FrameKind.PortEnd, await Client.Connection(number.Value).End.Task.WaitAsync(Limit));
         Assert.Equal("got ping\n", Client.Connection(number.Value).Text());
-        await Client.SendAsync(FrameKind.PortReset, number.Value, default);
+        // With both directions at their end nobody needs to say more.
+        await Client.SendAsync(FrameKind.PortEnd, number.Value, default);
+        await Wait.ForAsync(async () => (await Client.AskAsync(new() { Ping = new() })).Health!.Connections, static n => n == 0, Limit);
         await DeleteAsync("port");
 
         async Task<uint?> OpenAsync()
@@ -127,7 +147,7 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
         var configure = new Configure
         {
             Hostname = "pod-7",
-            Interfaces = [new("52:54:00:12:34:56", "eth0", 1400, ["10.9.8.7/24", "fd00::7/64"])],
+            Interfaces = [new("52:54:00:ab:cd:ef", "eth0", 1400, ["10.9.8.7/24", "fd00::7/64"], FirstMac: "52:54:00:12:34:56")],
             Routes = [new("0.0.0.0/0", "10.9.8.1"), new("::/0", "fd00::1")],
             Sysctls = new Dictionary<string, string> { ["net.ipv4.ip_unprivileged_port_start"] = "80" },
         };
@@ -137,7 +157,7 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
         await Client.ExitAsync(init.Number);
         var text = Client.Output(init.Number);
         Assert.StartsWith("pod-7\n", text, StringComparison.Ordinal);
-        Assert.All((string[])["mtu 1400", "inet 10.9.8.7/24", "inet6 fd00::7/64", "default via 10.9.8.1", "default via fd00::1", "\n80\n"], w => Assert.Contains(w, text, StringComparison.Ordinal));
+        Assert.All((string[])["52:54:00:ab:cd:ef", "mtu 1400", "inet 10.9.8.7/24", "inet6 fd00::7/64", "default via 10.9.8.1", "default via fd00::1", "\n80\n"], w => Assert.Contains(w, text, StringComparison.Ordinal));
         await DeleteAsync("net");
     }
 
