@@ -32,6 +32,9 @@ public sealed class Poller
     /// <summary>Completes when a write would not wait; a pipe then takes at least PIPE_BUF bytes (pipe(7)). One wait per descriptor at a time.</summary>
     public Task WritableAsync(SafeFd fd, CancellationToken cancellationToken) => WaitAsync(fd, Libc.EPOLLOUT, cancellationToken);
 
+    /// <summary>Completes when both directions are at their end: the other end of a socket was closed (EPOLLHUP, which is always waited for).</summary>
+    public Task HungUpAsync(SafeFd fd, CancellationToken cancellationToken) => WaitAsync(fd, 0, cancellationToken);
+
     private async Task WaitAsync(SafeFd fd, uint events, CancellationToken cancellationToken)
     {
         var key = Interlocked.Increment(ref _lastKey);

@@ -70,26 +70,28 @@ internal sealed class ContainerLog : IDisposable
     /// <param name="isStderr">Which stream.</param>
     /// <param name="offset">Where the chunk begins in the stream.</param>
     /// <param name="chunk">The bytes.</param>
-    public void Append(bool isStderr, long offset, ReadOnlySpan<byte> chunk)
+    /// <returns>What of the chunk is new.</returns>
+    public ReadOnlyMemory<byte> Append(bool isStderr, long offset, ReadOnlyMemory<byte> chunk)
     {
         lock (_lock)
         {
             var known = isStderr ? _at.Stderr : _at.Stdout;
             if (offset + chunk.Length <= known)
             {
-                return;
+                return default;
             }
 
             // A gap: the agent had no room any more. What is lost is lost, the rest is not.
             var fresh = offset < known ? chunk[(int)(known - offset)..] : chunk;
             if (_log is not null)
             {
-                _log.Write(LogLines.Format(fresh, isStderr, _clock.GetUtcNow()));
+                _log.Write(LogLines.Format(fresh.Span, isStderr, _clock.GetUtcNow()));
             }
 
             var end = offset + chunk.Length;
             _at = isStderr ? _at with { Stderr = end } : _at with { Stdout = end };
             SavePosition();
+            return fresh;
         }
     }
 

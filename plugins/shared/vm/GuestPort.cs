@@ -12,44 +12,61 @@ internal sealed class GuestPort : IDisposable
     private readonly uint _number;
     private readonly AgentWire _wire;
     private readonly Socket _socket;
+    private readonly SafeFd _hangUp;
+    private readonly CancellationTokenSource _broken = new();
     private readonly GuestStream _toGuest = new();
     private readonly Channel<ReadOnlyMemory<byte>> _fromGuest = Channel.CreateUnbounded<ReadOnlyMemory<byte>>(new() { SingleReader = true });
 
-    private GuestPort(uint number, AgentWire wire, Socket socket) => (_number, _wire, _socket) = (number, wire, socket);
+    private GuestPort(uint number, AgentWire wire, SafeFd ours)
+    {
+        (_number, _wire) = (number, wire);
+        _hangUp = SafeFd.Duplicate(ours.Number);
+        _socket = new(new SafeSocketHandle(ours.Release(), ownsHandle: true));
+    }
 
     /// <summary>Makes the pair.</summary>
     /// <returns>The connection, and the descriptor for the gateway, which owns it.</returns>
     public static (GuestPort Port, int Descriptor) Open(uint number, AgentWire wire)
     {
         var (ours, theirs) = SafeFd.SocketPair();
-        var socket = new Socket(new SafeSocketHandle(Release(ours), ownsHandle: true));
-        return (new(number, wire, socket), Release(theirs));
+        return (new(number, wire, ours), theirs.Release());
     }
 
-    /// <summary>Copies both ways until both are at their end.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <summary>Copies both ways until both are at their end; the agent then forgets the connection by itself.</summary>
+    public async Task RunAsync()
     {
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await Task.WhenAll(OrEnd(ToGuestAsync(ends.Token), ends), OrEnd(FromGuestAsync(ends.Token), ends)).ConfigureAwait(false);
+            await Task.WhenAll(OrBreak(ToGuestAsync()), OrBreak(FromGuestAsync())).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or LinuxException)
         {
             _wire.Send(FrameKind.PortReset, _number);
         }
+        finally
+        {
+            // What still watches for a hang-up.
+            await _broken.CancelAsync().ConfigureAwait(false);
+        }
     }
 
-    // The agent keeps to the window, so what waits here is bounded; one that does not is cut off.
+    // The agent keeps to the window, so what waits here is bounded.
     public void OnData(ReadOnlyMemory<byte> bytes) => _fromGuest.Writer.TryWrite(bytes);
 
     public void OnEnd() => _fromGuest.Writer.TryComplete();
 
     public void OnTaken(int bytes) => _toGuest.TakenMore(bytes);
 
-    public void Dispose() => _socket.Dispose();
+    /// <summary>The guest's end is gone.</summary>
+    public void Break() => _broken.Cancel();
 
-    private static async Task OrEnd(Task copy, CancellationTokenSource ends)
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _hangUp.Dispose();
+    }
+
+    private async Task OrBreak(Task copy)
     {
         try
         {
@@ -57,46 +74,49 @@ internal sealed class GuestPort : IDisposable
         }
         catch
         {
-            await ends.CancelAsync().ConfigureAwait(false);
+            await _broken.CancelAsync().ConfigureAwait(false);
             throw;
         }
     }
 
-    private async Task ToGuestAsync(CancellationToken cancellationToken)
+    private async Task ToGuestAsync()
     {
         var buffer = new byte[Piece];
-        while (await _socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false) is > 0 and var count)
+        while (await _socket.ReceiveAsync(buffer, _broken.Token).ConfigureAwait(false) is > 0 and var count)
         {
-            for (var sent = 0; sent < count;)
-            {
-                var (_, bytes) = await _toGuest.ReserveAsync(count - sent, cancellationToken).ConfigureAwait(false);
-                _wire.Send(FrameKind.PortData, _number, buffer.AsMemory(sent, bytes).ToArray());
-                sent += bytes;
-            }
+            await _toGuest.SendAsync(buffer.AsMemory(0, count), (_, piece) => _wire.Send(FrameKind.PortData, _number, piece), _broken.Token).ConfigureAwait(false);
         }
 
         _wire.Send(FrameKind.PortEnd, _number);
+        _ = BreakOnHangUpAsync();
     }
 
-    private async Task FromGuestAsync(CancellationToken cancellationToken)
+    // The gateway may have closed one direction, or all: then nobody is left for what the guest would send.
+    private async Task BreakOnHangUpAsync()
     {
-        await foreach (var bytes in _fromGuest.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        try
+        {
+            await Poller.Shared.HungUpAsync(_hangUp, _broken.Token).ConfigureAwait(false);
+            await _broken.CancelAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The other direction is at its end, too.
+        }
+    }
+
+    private async Task FromGuestAsync()
+    {
+        await foreach (var bytes in _fromGuest.Reader.ReadAllAsync(_broken.Token).ConfigureAwait(false))
         {
             for (var sent = 0; sent < bytes.Length;)
             {
-                sent += await _socket.SendAsync(bytes[sent..], cancellationToken).ConfigureAwait(false);
+                sent += await _socket.SendAsync(bytes[sent..], _broken.Token).ConfigureAwait(false);
             }
 
             _wire.Send(FrameKind.PortAck, _number, OffsetPayload.PortAck(bytes.Length));
         }
 
         _socket.Shutdown(SocketShutdown.Send);
-    }
-
-    private static int Release(SafeFd descriptor)
-    {
-        var number = descriptor.Number;
-        descriptor.SetHandleAsInvalid();
-        return number;
     }
 }

@@ -2,7 +2,7 @@ using Berth.Guest.Protocol;
 
 namespace Berth.Plugins.Vm;
 
-/// <summary>How far a stream into the guest is: no more than a window ahead of what the agent has taken.</summary>
+/// <summary>A stream into the guest: no more than a window ahead of what the agent has taken.</summary>
 internal sealed class GuestStream
 {
     private readonly Lock _lock = new();
@@ -10,60 +10,67 @@ internal sealed class GuestStream
     private long _taken;
     private TaskCompletionSource? _room;
 
-    /// <summary>Where the next byte goes, before it is sent.</summary>
-    public long Offset
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _sent;
-            }
-        }
-    }
-
     /// <summary>A connection begins: the agent has these bytes.</summary>
     public void Restart(long taken)
     {
         lock (_lock)
         {
             (_sent, _taken) = (taken, taken);
-            _room?.TrySetResult();
+            MakeRoom();
         }
     }
 
+    /// <summary>The agent has taken all before the offset.</summary>
     public void Taken(long upTo)
     {
         lock (_lock)
         {
             _taken = Math.Clamp(upTo, _taken, _sent);
-            _room?.TrySetResult();
+            MakeRoom();
         }
     }
 
-    public void TakenMore(long bytes) => Taken(_taken + bytes);
-
-    /// <summary>Waits for room and takes some of it; returns how many bytes may be sent, at most those wanted, and where they begin.</summary>
-    public async Task<(long Offset, int Bytes)> ReserveAsync(int wanted, CancellationToken cancellationToken)
+    /// <summary>The agent has taken so many more.</summary>
+    public void TakenMore(long bytes)
     {
-        while (true)
+        lock (_lock)
+        {
+            _taken = Math.Min(_taken + bytes, _sent);
+            MakeRoom();
+        }
+    }
+
+    /// <summary>Sends all, waiting for room. Several may send at a time: their pieces mix, and none is out of place.</summary>
+    /// <param name="bytes">The bytes.</param>
+    /// <param name="send">Sends a piece, with its offset; it must not wait.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task SendAsync(ReadOnlyMemory<byte> bytes, Action<long, ReadOnlyMemory<byte>> send, CancellationToken cancellationToken)
+    {
+        while (bytes.Length > 0)
         {
             Task room;
             lock (_lock)
             {
-                var free = (int)(ProtocolFacts.InputWindow - (_sent - _taken));
-                if (free > 0)
+                if (ProtocolFacts.InputWindow - (_sent - _taken) is > 0 and var free)
                 {
-                    var bytes = Math.Min(free, wanted);
-                    _sent += bytes;
-                    return (_sent - bytes, bytes);
+                    var piece = bytes[..(int)Math.Min(free, bytes.Length)];
+                    send(_sent, piece);
+                    _sent += piece.Length;
+                    bytes = bytes[piece.Length..];
+                    continue;
                 }
 
-                _room = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                _room ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
                 room = _room.Task;
             }
 
             await room.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    private void MakeRoom()
+    {
+        _room?.TrySetResult();
+        _room = null;
     }
 }

@@ -92,9 +92,12 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         Stats = StatsSource.Handler,
         Seccomp = true,
         SharedFolders = supply.SharesFolders,
+        Terminal = true,
         Stdin = true,
         LimitUpdates = true,
         ExecSignals = true,
+        ExecTerminal = true,
+        Attach = true,
         OpensPorts = true,
     };
 }

@@ -19,6 +19,12 @@ internal sealed class VmContainer(CreateContainerRequest request, VmInit init, G
         return Task.FromResult<IProcess>(new VmExec(Id, exec, agent, tools));
     }
 
+    public Task<IAttachment> AttachAsync(AttachRequest attach, CancellationToken cancellationToken)
+    {
+        DemandRunning("attach");
+        return Task.FromResult<IAttachment>(init.Attach(attach));
+    }
+
     public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)
     {
         DemandRunning("update");

@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Linux;
 
@@ -10,15 +11,15 @@ namespace Berth.Plugins.Vm;
 /// </summary>
 internal sealed class VmExec(string containerId, ExecRequest request, GuestAgent agent, VmTools tools) : IProcess, IProcessEvents
 {
-    private const int StdinChunk = 16 * 1024;
     private const int MaxProcessBytes = 1 << 20;
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
-    private readonly Lock _lock = new();
-    private SafeFd? _stdout;
-    private SafeFd? _stderr;
-    private Task _writes = Task.CompletedTask;
-    private Task _errorWrites = Task.CompletedTask;
+    private readonly Lock _sizing = new();
+    private (int Columns, int Rows)? _size;
+    private bool _running;
+    private ClientInput? _stdin;
+    private ClientOutput? _stdout;
+    private ClientOutput? _stderr;
 
     public int Pid => 0;
 
@@ -37,23 +38,32 @@ internal sealed class VmExec(string containerId, ExecRequest request, GuestAgent
         return Exit.IsCompleted ? Task.CompletedTask : agent.SignalAsync(containerId, request.ExecId, signal, scope == SignalScope.All, cancellationToken);
     }
 
-    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) => !request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000
-        ? throw RuntimeException.InvalidArgument($"exec {request.ExecId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way")
-        : agent.ResizeAsync(containerId, request.ExecId, columns, rows, cancellationToken);
-
-    public Task CloseStdinAsync(CancellationToken cancellationToken) =>
-        Exit.IsCompleted ? Task.CompletedTask : agent.CloseStdinAsync(containerId, request.ExecId, cancellationToken);
-
-    public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes)
+    public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken)
     {
-        Task write;
-        lock (_lock)
+        if (!request.Terminal || columns is < 1 or > 1000 || rows is < 1 or > 1000)
         {
-            write = isStderr ? _errorWrites = WriteAsync(_errorWrites, _stderr, bytes) : _writes = WriteAsync(_writes, _stdout, bytes);
+            throw RuntimeException.InvalidArgument($"exec {request.ExecId}: cannot resize to {columns}x{rows}: it needs a terminal, and 1 to 1000 cells each way");
         }
 
-        return new(write);
+        lock (_sizing)
+        {
+            _size = (columns, rows);
+            if (!_running)
+            {
+                return Task.CompletedTask;
+            }
+        }
+
+        return Exit.IsCompleted ? Task.CompletedTask : agent.ResizeAsync(containerId, request.ExecId, columns, rows, cancellationToken);
     }
+
+    public Task CloseStdinAsync(CancellationToken cancellationToken) => Exit.IsCompleted
+        ? Task.CompletedTask
+        : request.Terminal
+            ? agent.SendStdinAsync(containerId, request.ExecId, Endpoint.EndOfTerminalInput, cancellationToken)
+            : agent.CloseStdinAsync(containerId, request.ExecId, cancellationToken);
+
+    public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => new((isStderr ? _stderr : _stdout)?.WriteAsync(bytes) ?? Task.CompletedTask);
 
     public void OnExit(ProcessExit exit) => _ = EndAsync(exit);
 
@@ -61,105 +71,79 @@ internal sealed class VmExec(string containerId, ExecRequest request, GuestAgent
 
     private async Task StartOnceAsync(CancellationToken cancellationToken)
     {
-        byte[] process;
+        var (process, size) = ReadProcess();
         try
         {
-            process = new FileInfo(request.ProcessPath).Length <= MaxProcessBytes
-                ? await File.ReadAllBytesAsync(request.ProcessPath, cancellationToken).ConfigureAwait(false)
-                : throw RuntimeException.InvalidArgument($"exec {request.ExecId}: {request.ProcessPath} is larger than {MaxProcessBytes} bytes");
+            _stdin = ClientInput.Open(request.Stdin);
+            (_stdout, _stderr) = (ClientOutput.Open(request.Stdout), ClientOutput.Open(request.Stderr));
+            await agent.ExecAsync(containerId, request.ExecId, process, _stdin is not null, this, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is RuntimeException or OperationCanceledException or LinuxException)
+        {
+            _stdin?.Dispose();
+            await EndAsync(new() { Code = 128, FinishedAt = tools.Clock.GetUtcNow() }).ConfigureAwait(false);
+            throw e switch
+            {
+                RuntimeException { Code: RuntimeErrorCode.FailedPrecondition } => RuntimeException.FailedPrecondition($"exec in container {containerId} cannot start: {e.Message}"),
+                LinuxException => RuntimeException.Unavailable($"exec in container {containerId}: {e.Message}", e),
+                _ => e,
+            };
+        }
+
+        _ = _stdin?.CopyAsync((bytes, token) => agent.SendStdinAsync(containerId, request.ExecId, bytes, token), CloseStdinAsync, tools.Log);
+        await ApplyLaterSizeAsync(size, cancellationToken).ConfigureAwait(false);
+    }
+
+    // With the size that is known already, so that the command has it from its beginning.
+    private (byte[] Process, (int Columns, int Rows)? Size) ReadProcess()
+    {
+        try
+        {
+            var bytes = new FileInfo(request.ProcessPath).Length <= MaxProcessBytes
+                ? File.ReadAllBytes(request.ProcessPath)
+                : throw RuntimeException.InvalidArgument($"exec {request.ExecId}: {request.ProcessPath} is larger than {MaxProcessBytes} bytes");
+            lock (_sizing)
+            {
+                if (_size is not { } size || JsonNode.Parse(bytes) is not JsonObject process)
+                {
+                    return (bytes, null);
+                }
+
+                process["consoleSize"] = new JsonObject { ["width"] = size.Columns, ["height"] = size.Rows };
+                return (JsonSerializer.SerializeToUtf8Bytes(process), size);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             throw RuntimeException.InvalidArgument($"exec {request.ExecId}: {request.ProcessPath} cannot be read: {e.Message}");
         }
+    }
 
-        var stdin = Open(request.Stdin, forWriting: false);
-        (_stdout, _stderr) = (Open(request.Stdout, forWriting: true), Open(request.Stderr, forWriting: true));
-        try
+    private async Task ApplyLaterSizeAsync((int Columns, int Rows)? applied, CancellationToken cancellationToken)
+    {
+        (int Columns, int Rows)? size;
+        lock (_sizing)
         {
-            await agent.ExecAsync(containerId, request.ExecId, process, stdin is not null, this, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is RuntimeException or OperationCanceledException)
-        {
-            stdin?.Dispose();
-            await EndAsync(new() { Code = 128, FinishedAt = tools.Clock.GetUtcNow() }).ConfigureAwait(false);
-            throw e is RuntimeException { Code: RuntimeErrorCode.FailedPrecondition }
-                ? RuntimeException.FailedPrecondition($"exec in container {containerId} cannot start: {e.Message}")
-                : e;
+            _running = true;
+            size = _size;
         }
 
-        if (stdin is not null)
+        if (size is { } later && later != applied)
         {
-            _ = PumpStdinAsync(stdin);
+            await ResizeAsync(later.Columns, later.Rows, cancellationToken).ConfigureAwait(false);
         }
     }
 
     private async Task EndAsync(ProcessExit exit)
     {
-        await Task.WhenAll(_writes, _errorWrites).ConfigureAwait(false);
         agent.Forget(containerId, request.ExecId);
-        _stdout?.Dispose();
-        _stderr?.Dispose();
+        _stdin?.Stop();
+        foreach (var output in new[] { _stdout, _stderr }.OfType<ClientOutput>())
+        {
+            await output.FlushAsync().ConfigureAwait(false);
+            await output.DisposeAsync().ConfigureAwait(false);
+        }
+
         _exit.TrySetResult(exit);
     }
-
-    // Pieces of one stream after another; a piece may wait for the caller to read.
-    private static async Task WriteAsync(Task before, SafeFd? target, ReadOnlyMemory<byte> bytes)
-    {
-        await before.ConfigureAwait(false);
-        if (target is not null)
-        {
-            await Task.Run(() => WriteOrDrop(target, bytes.Span)).ConfigureAwait(false);
-        }
-    }
-
-    private static void WriteOrDrop(SafeFd target, ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            target.Write(bytes);
-        }
-        catch (LinuxException)
-        {
-            // EPIPE: the caller does not want more. The command goes on, as it would with a pipe that somebody drains.
-        }
-    }
-
-    private async Task PumpStdinAsync(SafeFd stdin)
-    {
-        // It ends with the process, whether or not the caller has closed its end.
-        var ended = new CancellationTokenSource();
-        _ = _exit.Task.ContinueWith(static (_, source) => ((CancellationTokenSource)source!).Cancel(), ended, TaskScheduler.Default);
-        using (stdin)
-        {
-            var buffer = new byte[StdinChunk];
-            try
-            {
-                while (true)
-                {
-                    await Poller.Shared.ReadableAsync(stdin, ended.Token).ConfigureAwait(false);
-                    // Null, where the caller's descriptor does not wait and somebody else was faster.
-                    var count = stdin.Read(buffer);
-                    if (count == 0)
-                    {
-                        await agent.CloseStdinAsync(containerId, request.ExecId, ended.Token).ConfigureAwait(false);
-                        return;
-                    }
-
-                    await agent.SendStdinAsync(containerId, request.ExecId, buffer.AsMemory(0, count ?? 0), ended.Token).ConfigureAwait(false);
-                }
-            }
-            catch (Exception e) when (e is OperationCanceledException or RuntimeException or LinuxException)
-            {
-                tools.Log.Write(PluginLogLevel.Debug, string.Create(CultureInfo.InvariantCulture, $"exec {request.ExecId}: standard input ended: {e.Message}"));
-            }
-        }
-    }
-
-    private static SafeFd? Open(StdioEndpoint endpoint, bool forWriting) => endpoint switch
-    {
-        { Descriptor: { } number } => SafeFd.Duplicate(number),
-        { FifoPath: { } path } => SafeFd.OpenFifo(path, forWriting),
-        _ => null,
-    };
 }

@@ -7,6 +7,7 @@ internal sealed class VmInit : IProcess, IProcessEvents
 {
     // As containerd reports a container that could not start.
     private const int RefusedCode = 128;
+    private const int SigKill = 9;
     private readonly CreateContainerRequest _request;
     private readonly ContainerState _state;
     private readonly ContainerLog _log;
@@ -15,6 +16,7 @@ internal sealed class VmInit : IProcess, IProcessEvents
     private readonly ContainerFiles _files;
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
+    private readonly Attachments _clients = new();
 
     public VmInit(CreateContainerRequest request, ContainerState state, ContainerLog log, GuestAgent agent, VmTools tools)
     {
@@ -48,6 +50,11 @@ internal sealed class VmInit : IProcess, IProcessEvents
     public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
+        if (signal == SigKill)
+        {
+            _clients.Hurry();
+        }
+
         return Exit.IsCompleted ? Task.CompletedTask : _agent.SignalAsync(_request.ContainerId, null, signal, scope == SignalScope.All, cancellationToken);
     }
 
@@ -60,15 +67,24 @@ internal sealed class VmInit : IProcess, IProcessEvents
     {
         _ when Exit.IsCompleted => Task.CompletedTask,
         { Stdin: false } => Task.CompletedTask,
+        { StdinOnce: true, Terminal: true } => _agent.SendStdinAsync(_request.ContainerId, null, Endpoint.EndOfTerminalInput, cancellationToken),
         { StdinOnce: true } => _agent.CloseStdinAsync(_request.ContainerId, null, cancellationToken),
         _ => throw RuntimeException.FailedPrecondition($"container {_request.ContainerId}: its standard input was created to stay open (stdin without stdinOnce)"),
     };
 
-    public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes)
+    /// <summary>Connects a client, from here on.</summary>
+    public VmAttachment Attach(AttachRequest request)
     {
-        _log.Append(isStderr, offset, bytes.Span);
-        return ValueTask.CompletedTask;
+        var client = VmAttachment.Open(request, !_request.Stdin ? null : input => input.CopyAsync(
+            (bytes, t) => _agent.SendStdinAsync(_request.ContainerId, null, bytes, t),
+            t => _request is { StdinOnce: true, Terminal: false } ? CloseStdinAsync(t) : Task.CompletedTask,
+            _tools.Log));
+        _clients.Add(client);
+        return client;
     }
+
+    /// <summary>Into the log, and to the clients that are there: only what was not known before.</summary>
+    public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => new(_clients.TakeAsync(isStderr, _log.Append(isStderr, offset, bytes)));
 
     /// <summary>The exit as the guest tells it, after the last byte of output.</summary>
     public void OnExit(ProcessExit exit) => End(exit);
@@ -111,5 +127,6 @@ internal sealed class VmInit : IProcess, IProcessEvents
         }
 
         _exit.TrySetResult(exit);
+        _clients.Finish();
     }
 }

@@ -20,9 +20,9 @@ public sealed class ContainerLogTests : IDisposable
     {
         using (var log = ContainerLog.Create(Log, Position, TimeProvider.System))
         {
-            log.Append(false, 0, "one\ntw"u8);
-            log.Append(true, 0, "bad\n"u8);
-            log.Append(false, 6, "o\n"u8);
+            log.Append(false, 0, "one\ntw"u8.ToArray());
+            log.Append(true, 0, "bad\n"u8.ToArray());
+            log.Append(false, 6, "o\n"u8.ToArray());
         }
 
         Assert.Equal(["stdout F one", "stdout P tw", "stderr F bad", "stdout F o"], Contents(Log));
@@ -33,9 +33,9 @@ public sealed class ContainerLogTests : IDisposable
     {
         using (var log = ContainerLog.Create(Log, Position, TimeProvider.System))
         {
-            log.Append(false, 0, "one\n"u8);
-            log.Append(false, 0, "one\n"u8);
-            log.Append(false, 0, "one\ntwo\n"u8);
+            log.Append(false, 0, "one\n"u8.ToArray());
+            log.Append(false, 0, "one\n"u8.ToArray());
+            log.Append(false, 0, "one\ntwo\n"u8.ToArray());
             Assert.Equal(8, log.Stdout);
         }
 
@@ -49,7 +49,7 @@ public sealed class ContainerLogTests : IDisposable
         File.WriteAllBytes(Position, before);
         using var log = ContainerLog.Open(Log, Position, TimeProvider.System);
         Assert.Equal(13, log.Stdout);
-        log.Append(false, 4, "two\nthree\nfour\n"u8);
+        log.Append(false, 4, "two\nthree\nfour\n"u8.ToArray());
         Assert.Equal(["stdout F one", "stdout F two", "stdout P three", "stdout F ", "stdout F four"], Contents(Log));
     }
 
@@ -65,7 +65,7 @@ public sealed class ContainerLogTests : IDisposable
 
         using var log = ContainerLog.Open(Log, Position, TimeProvider.System);
         Assert.Equal(4, log.Stdout);
-        log.Append(false, 4, "two\n"u8);
+        log.Append(false, 4, "two\n"u8.ToArray());
         Assert.Equal(["stdout F one", "stdout F two"], Contents(Log));
     }
 
@@ -76,7 +76,7 @@ public sealed class ContainerLogTests : IDisposable
         File.WriteAllBytes(Position, before);
         File.Move(Log, Log + ".20261124-170000");
         using var log = ContainerLog.Open(Log, Position, TimeProvider.System);
-        log.Append(false, 4, "two\nthree\n"u8);
+        log.Append(false, 4, "two\nthree\n"u8.ToArray());
         Assert.Equal(["stdout F three"], Contents(Log));
     }
 
@@ -84,11 +84,11 @@ public sealed class ContainerLogTests : IDisposable
     public void Reopen_AfterARotation_GoesOnInTheNewFile()
     {
         using var log = ContainerLog.Create(Log, Position, TimeProvider.System);
-        log.Append(false, 0, "one\n"u8);
+        log.Append(false, 0, "one\n"u8.ToArray());
         File.Move(Log, Log + ".1");
-        log.Append(false, 4, "two\n"u8);
+        log.Append(false, 4, "two\n"u8.ToArray());
         log.Reopen();
-        log.Append(false, 8, "three\n"u8);
+        log.Append(false, 8, "three\n"u8.ToArray());
         Assert.Equal(["stdout F one", "stdout F two"], Contents(Log + ".1"));
         Assert.Equal(["stdout F three"], Contents(Log));
     }
