@@ -59,6 +59,9 @@ public readonly record struct FileStatus
     /// <summary>The inode; with links above 1 it has several names.</summary>
     public ulong Inode { get; init; }
 
+    /// <summary>The file system that it is on, as stat(2)'s st_dev: with <see cref="Inode"/> it names the file.</summary>
+    public ulong FileSystem { get; init; }
+
     /// <summary>How many names it has.</summary>
     public uint Links { get; init; }
 
@@ -109,6 +112,7 @@ public readonly record struct FileStatus
             SizeBytes = *(long*)(result + 40),
             AllocatedBytes = *(long*)(result + 48) * 512,
             Modified = new(*(long*)(result + 112), *(int*)(result + 120)),
+            FileSystem = ((ulong)*(uint*)(result + 136) << 32) | *(uint*)(result + 140),
             DeviceMajor = *(uint*)(result + 128),
             DeviceMinor = *(uint*)(result + 132),
         };

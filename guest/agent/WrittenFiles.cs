@@ -7,12 +7,16 @@ internal static class WrittenFiles
 {
     public static void Write(WriteFiles request)
     {
-        var folder = GuestPaths.Files(request.ContainerId);
-        Directory.CreateDirectory(folder);
+        foreach (var folder in (request.Folders ?? []).Append(""))
+        {
+            Directory.CreateDirectory(PathOf(request.ContainerId, folder));
+        }
+
         foreach (var (name, content) in request.Files)
         {
-            Container.Check(name);
-            File.WriteAllBytes(Path.Combine(folder, name), content);
+            var path = PathOf(request.ContainerId, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, content);
         }
     }
 
@@ -22,8 +26,7 @@ internal static class WrittenFiles
         Dictionary<string, byte[]> files = [];
         foreach (var name in request.Names)
         {
-            Container.Check(name);
-            var path = Path.Combine(GuestPaths.Files(request.ContainerId), name);
+            var path = PathOf(request.ContainerId, name);
             if (File.Exists(path))
             {
                 using var file = File.OpenRead(path);
@@ -35,4 +38,10 @@ internal static class WrittenFiles
 
         return files;
     }
+
+    private static string PathOf(string containerId, string name) => name.Length == 0
+        ? GuestPaths.Files(containerId)
+        : name.Split('/').Any(static p => p is "" or "." or "..") || name.Contains('\0', StringComparison.Ordinal)
+            ? throw AgentException.Invalid($"'{name}' is no name of a file")
+            : Path.Combine(GuestPaths.Files(containerId), name);
 }

@@ -111,8 +111,9 @@ public sealed record MountDisk
 
 /// <summary>See <see cref="GuestRequest.WriteFiles"/>: files in <see cref="GuestPaths.Files"/>, for a pod without a share.</summary>
 /// <param name="ContainerId">For whom.</param>
-/// <param name="Files">Contents by name; a name has no slash.</param>
-public sealed record WriteFiles(string ContainerId, IReadOnlyDictionary<string, byte[]> Files);
+/// <param name="Files">Contents by name: a path beneath that folder, whose own folders are made.</param>
+/// <param name="Folders">Folders that are made whether or not files are in them.</param>
+public sealed record WriteFiles(string ContainerId, IReadOnlyDictionary<string, byte[]> Files, IReadOnlyList<string>? Folders = null);
 
 /// <summary>See <see cref="GuestRequest.ReadFiles"/>. The answer has those that were written, each up to the bound.</summary>
 /// <param name="ContainerId">Of whom.</param>

@@ -35,7 +35,7 @@ internal sealed class SharedRootfs : IRootfsSupply
         return Task.FromResult(new GuestFiles
         {
             Rootfs = rootfs,
-            Sources = mounts.ToDictionary(static m => m.Index, m => (IReadOnlyList<GuestSource>)[new("", AddMount(m))]),
+            Sources = mounts.ToDictionary(static m => m.Index, AddMount),
         });
 
         string AddMount(HostMount mount) => Add(string.Create(CultureInfo.InvariantCulture, $"m{mount.Index}"), mount.Source, mount.ReadOnly, mount.Recursive);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Guest.Protocol;
@@ -32,14 +31,17 @@ internal sealed class BlockRootfs : IRootfsSupply
         var disk = new MountDisk { ContainerId = id, Serial = Serial(id), FileSystem = request.Rootfs.FileSystem ?? "erofs" };
         await agent.MountDiskAsync(disk, cancellationToken).ConfigureAwait(false);
         var copied = CopiedFiles.Read(id, mounts);
-        if (copied.Count > 0)
+        if (mounts.Count > 0)
         {
-            var contents = copied.Select(static (f, i) => (Name(i), f.Content)).ToDictionary();
-            await agent.WriteFilesAsync(id, contents, cancellationToken).ConfigureAwait(false);
+            await agent.WriteFilesAsync(id, copied.Files, copied.Folders, cancellationToken).ConfigureAwait(false);
         }
 
-        var sources = copied.Select((f, i) => (f.Mount, Source: new GuestSource(f.Path, $"{GuestPaths.Files(id)}/{Name(i)}"))).ToLookup(static s => s.Mount, static s => s.Source);
-        return new() { Rootfs = GuestPaths.Rootfs(id), Sources = mounts.ToDictionary(static m => m.Index, m => (IReadOnlyList<GuestSource>)[.. sources[m.Index]]) };
+        return new()
+        {
+            Rootfs = GuestPaths.Rootfs(id),
+            Sources = mounts.ToDictionary(static m => m.Index, m => $"{GuestPaths.Files(id)}/{CopiedFiles.NameOf(m)}"),
+            Returned = copied.Returned,
+        };
     }
 
     public async Task RemoveAsync(VmFiles files, string containerId, ContainerState? state, CancellationToken cancellationToken)
@@ -92,6 +94,4 @@ internal sealed class BlockRootfs : IRootfsSupply
     }
 
     private static string Serial(string containerId) => containerId[..SerialLength];
-
-    private static string Name(int index) => string.Create(CultureInfo.InvariantCulture, $"f{index}");
 }

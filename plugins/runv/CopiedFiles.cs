@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Berth.Abstractions;
 using Berth.Linux;
@@ -13,16 +15,30 @@ internal sealed class CopiedFiles
 {
     // A request to the guest holds 4 MiB, and bytes in JSON take a third more.
     private const int MaxBytes = 2 << 20, MaxFiles = 128, MaxDepth = 8;
-    private readonly List<CopiedFile> _files = [];
+    private readonly Dictionary<string, byte[]> _files = [];
+    private readonly List<string> _folders = [];
+    private readonly List<ReturnedFile> _returned = [];
     private int _room = MaxBytes;
 
     private CopiedFiles()
     {
     }
 
+    /// <summary>Contents by their names in the guest.</summary>
+    public IReadOnlyDictionary<string, byte[]> Files => _files;
+
+    /// <summary>Folders, by their names in the guest.</summary>
+    public IReadOnlyList<string> Folders => _folders;
+
+    /// <summary>Those that the container may write.</summary>
+    public IReadOnlyList<ReturnedFile> Returned => _returned;
+
+    /// <summary>The name in the guest of what is mounted.</summary>
+    public static string NameOf(HostMount mount) => string.Create(CultureInfo.InvariantCulture, $"m{mount.Index}");
+
     /// <summary>Reads all of a container's mounts.</summary>
     /// <exception cref="RuntimeException"><see cref="RuntimeErrorCode.NotSupported"/>: one of them cannot be copied; the message names it.</exception>
-    public static IReadOnlyList<CopiedFile> Read(string containerId, IReadOnlyList<HostMount> mounts)
+    public static CopiedFiles Read(string containerId, IReadOnlyList<HostMount> mounts)
     {
         var copied = new CopiedFiles();
         foreach (var mount in mounts)
@@ -41,7 +57,7 @@ internal sealed class CopiedFiles
             }
         }
 
-        return copied._files;
+        return copied;
     }
 
     private void Add(HostMount mount)
@@ -64,12 +80,30 @@ internal sealed class CopiedFiles
         }
 
         using var file = SafeFd.OpenRead(mount.Source);
-        Add(mount, "", file);
+        Add(NameOf(mount), file);
+        if (!mount.ReadOnly)
+        {
+            var status = FileStatus.Of(file);
+            _returned.Add(new()
+            {
+                Name = NameOf(mount),
+                HostPath = mount.Source,
+                FileSystem = status.FileSystem,
+                Inode = status.Inode,
+                Sha256 = Convert.ToHexStringLower(SHA256.HashData(_files[NameOf(mount)])),
+            });
+        }
     }
 
     // Names that begin with two dots are how the kubelet exchanges a volume's files at once; the links to them are what counts.
     private void AddFolder(HostMount mount, SafeFd root, string path, int depth)
     {
+        if (_folders.Count == MaxFiles)
+        {
+            throw new NotSupportedException($"makes more than {MaxFiles} folders together with the others");
+        }
+
+        _folders.Add(Path.Combine(NameOf(mount), path));
         foreach (var name in Directory.EnumerateFileSystemEntries(Path.Combine(mount.Source, path)).Select(static p => Path.GetFileName(p)).Order(StringComparer.Ordinal))
         {
             if (name.StartsWith("..", StringComparison.Ordinal))
@@ -87,7 +121,7 @@ internal sealed class CopiedFiles
                 case FileKind.Regular:
                     using (var file = Beneath.OpenInRoot(root, inner))
                     {
-                        Add(mount, inner, file);
+                        Add(Path.Combine(NameOf(mount), inner), file);
                     }
 
                     break;
@@ -97,7 +131,7 @@ internal sealed class CopiedFiles
         }
     }
 
-    private void Add(HostMount mount, string path, SafeFd file)
+    private void Add(string name, SafeFd file)
     {
         using var content = new MemoryStream();
         var buffer = new byte[16 * 1024];
@@ -117,16 +151,10 @@ internal sealed class CopiedFiles
             throw new NotSupportedException($"makes more than {MaxFiles} files together with the others");
         }
 
-        _files.Add(new(mount.Index, path, content.ToArray()));
+        _files.Add(name, content.ToArray());
     }
 
     private static RuntimeException Refusal(string containerId, HostMount mount, string why) => new(
         RuntimeErrorCode.NotSupported,
         $"container {containerId}: {mount.Source}, to be mounted on {mount.Destination}, {why}, and this handler shares nothing with the host: small files and read-only folders of them are copied in; use the handler clear-containers");
 }
-
-/// <summary>A file to be copied.</summary>
-/// <param name="Mount">The place of its mount in config.json.</param>
-/// <param name="Path">Beneath the mount; empty for a mount that is a file.</param>
-/// <param name="Content">Its bytes.</param>
-internal sealed record CopiedFile(int Mount, string Path, byte[] Content);

@@ -78,14 +78,14 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
     {
         var config = Config("cat /message; echo changed > /message");
         config["mounts"]!.AsArray().Add(new JsonObject { ["destination"] = "/message", ["type"] = "bind", ["source"] = $"{GuestPaths.Files("files")}/m", ["options"] = new JsonArray("bind") });
-        await Client.AskAsync(new() { WriteFiles = new("files", new Dictionary<string, byte[]> { ["m"] = "given\n"u8.ToArray(), ["other"] = "kept"u8.ToArray() }) });
+        await Client.AskAsync(new() { WriteFiles = new("files", new Dictionary<string, byte[]> { ["m"] = "given\n"u8.ToArray(), ["in/side"] = "kept"u8.ToArray() }, ["empty"]) });
         var init = await CreateAsync("files", config);
         await Client.AskAsync(new() { Start = new("files") });
         await Client.ExitAsync(init.Number);
         Assert.Equal("given\n", Client.Output(init.Number));
-        var files = (await Client.AskAsync(new() { ReadFiles = new("files", ["m", "other", "absent"], 6) })).Files!;
-        Assert.Equal(["m", "other"], files.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(("change", "kept"), (System.Text.Encoding.ASCII.GetString(files["m"]), System.Text.Encoding.ASCII.GetString(files["other"])));
+        var files = (await Client.AskAsync(new() { ReadFiles = new("files", ["m", "in/side", "absent"], 6) })).Files!;
+        Assert.Equal(["in/side", "m"], files.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(("change", "kept"), (System.Text.Encoding.ASCII.GetString(files["m"]), System.Text.Encoding.ASCII.GetString(files["in/side"])));
         await DeleteAsync("files");
     }
 

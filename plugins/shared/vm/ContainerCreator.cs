@@ -34,6 +34,12 @@ internal sealed class ContainerCreator(VmFiles files, GuestAgent agent, VmTools 
             await SaveAsync(state, cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             var guest = await tools.Supply.AddAsync(files, request, mounts, agent, cancellationToken).ConfigureAwait(false);
+            if (guest.Returned.Count > 0)
+            {
+                state = state with { Returned = guest.Returned };
+                await SaveAsync(state, cancellationToken).ConfigureAwait(false);
+            }
+
             var config = spec.Build(guest.Rootfs, GuestPaths.Cgroup(id), GuestPaths.SharedMemory, guest.Sources);
             return await CreateInGuestAsync(request, state, config, log, cancellationToken).ConfigureAwait(false);
         }

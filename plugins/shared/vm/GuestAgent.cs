@@ -42,8 +42,12 @@ internal sealed class GuestAgent : IAsyncDisposable
 
     public Task MountDiskAsync(MountDisk disk, CancellationToken cancellationToken) => AskAsync(new() { MountDisk = disk }, cancellationToken);
 
-    public Task WriteFilesAsync(string containerId, IReadOnlyDictionary<string, byte[]> files, CancellationToken cancellationToken) =>
-        AskAsync(new() { WriteFiles = new(containerId, files) }, cancellationToken);
+    public Task WriteFilesAsync(string containerId, IReadOnlyDictionary<string, byte[]> files, IReadOnlyList<string> folders, CancellationToken cancellationToken) =>
+        AskAsync(new() { WriteFiles = new(containerId, files, folders) }, cancellationToken);
+
+    /// <summary>A file as the container left it, at most so many bytes; null if it is not there.</summary>
+    public async Task<byte[]?> ReadFileAsync(string containerId, string name, int maxBytes, CancellationToken cancellationToken) =>
+        (await AskAsync(new() { ReadFiles = new(containerId, [name], maxBytes) }, cancellationToken).ConfigureAwait(false)).Files?.GetValueOrDefault(name);
 
     public Task CreateAsync(string containerId, byte[] config, bool stdin, IProcessEvents events, CancellationToken cancellationToken) => AskAsync(
         new() { Create = new() { ContainerId = containerId, Config = Encoding.UTF8.GetString(config), Stdin = stdin } },

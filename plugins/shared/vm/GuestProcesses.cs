@@ -63,7 +63,7 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
                 _ = OnOutputAsync(wire, process, stream, offset, frame.Payload[OffsetPayload.OutputHeader..]);
                 break;
             case FrameKind.Exit:
-                OnExit(wire, process, ProtocolJson.Read(frame.Payload.Span, ProtocolJson.Default.GuestExit));
+                _ = OnExitAsync(wire, process, ProtocolJson.Read(frame.Payload.Span, ProtocolJson.Default.GuestExit));
                 break;
             case FrameKind.InputAck when OffsetPayload.ReadInput(frame.Payload.Span) is { } taken:
                 process.Stdin.Taken(taken);
@@ -127,15 +127,16 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
         wire.Send(FrameKind.OutputAck, process.Number, OffsetPayload.Output(stream, offset + bytes.Length));
     }
 
-    private void OnExit(AgentWire wire, GuestProcessLink process, GuestExit exit)
+    private async Task OnExitAsync(AgentWire wire, GuestProcessLink process, GuestExit exit)
     {
-        process.Events.OnExit(new()
+        var number = process.Number;
+        await process.Events.OnExitAsync(new()
         {
             Code = exit.Code & 0xFF,
             FinishedAt = clock.GetUtcNow() - TimeSpan.FromMilliseconds(Math.Clamp(exit.AgeMilliseconds, 0, int.MaxValue)),
             OutOfMemory = exit.OutOfMemory,
-        });
-        wire.Send(FrameKind.ExitAck, process.Number);
+        }).ConfigureAwait(false);
+        wire.Send(FrameKind.ExitAck, number);
     }
 
     private sealed class NobodysProcess : IProcessEvents
@@ -144,9 +145,7 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
 
         public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => ValueTask.CompletedTask;
 
-        public void OnExit(ProcessExit exit)
-        {
-        }
+        public Task OnExitAsync(ProcessExit exit) => Task.CompletedTask;
 
         public void OnLost(ProcessExit exit)
         {

@@ -48,12 +48,12 @@ internal sealed class GuestSpec
     /// <param name="cgroup">The container's cgroup in the guest.</param>
     /// <param name="sharedMemory">The folder in the guest that is the pod's /dev/shm.</param>
     /// <param name="sources">Paths in the guest, by the mount's place.</param>
-    public byte[] Build(string rootfs, string cgroup, string sharedMemory, IReadOnlyDictionary<int, IReadOnlyList<GuestSource>> sources)
+    public byte[] Build(string rootfs, string cgroup, string sharedMemory, IReadOnlyDictionary<int, string> sources)
     {
         var config = _config.DeepClone().AsObject();
         config.Remove("hooks");
         Child(config, "root")["path"] = rootfs;
-        config["mounts"] = new JsonArray([.. Mounts().SelectMany((m, i) => InGuest(m, sources.GetValueOrDefault(i), sharedMemory, i))]);
+        config["mounts"] = new JsonArray([.. Mounts().Select((m, i) => InGuest(m, sources.GetValueOrDefault(i), sharedMemory, i))]);
         if (config["process"] is JsonObject process)
         {
             RemoveAll(process, HostOnly);
@@ -85,24 +85,11 @@ internal sealed class GuestSpec
         return resources;
     }
 
-    private static IEnumerable<JsonNode> InGuest(JsonObject mount, IReadOnlyList<GuestSource>? sources, string sharedMemory, int index)
+    private static JsonObject InGuest(JsonObject mount, string? source, string sharedMemory, int index)
     {
-        if (sources is null)
-        {
-            sources = Describe(mount, index) is { Destination: "/dev/shm" } ? [new("", sharedMemory)] : [new("", mount["source"]?.ToString() ?? "")];
-        }
-
-        foreach (var source in sources)
-        {
-            var own = mount.DeepClone().AsObject();
-            own["source"] = source.Path;
-            if (source.SubPath.Length > 0)
-            {
-                own["destination"] = $"{mount["destination"]}/{source.SubPath}";
-            }
-
-            yield return own;
-        }
+        var own = mount.DeepClone().AsObject();
+        own["source"] = source ?? (Describe(mount, index) is { Destination: "/dev/shm" } ? sharedMemory : mount["source"]?.ToString() ?? "");
+        return own;
     }
 
     private static JsonArray Namespaces(JsonArray? given)

@@ -9,13 +9,11 @@ internal sealed record GuestFiles
     public required string Rootfs { get; init; }
 
     /// <summary>Where the mounts from the host are, by their place in config.json.</summary>
-    public required IReadOnlyDictionary<int, IReadOnlyList<GuestSource>> Sources { get; init; }
-}
+    public required IReadOnlyDictionary<int, string> Sources { get; init; }
 
-/// <summary>A file or folder in the guest that stands for a mount from the host, or for a part of it.</summary>
-/// <param name="SubPath">Beneath the mount's destination; empty for the whole.</param>
-/// <param name="Path">In the guest.</param>
-internal sealed record GuestSource(string SubPath, string Path);
+    /// <summary>What goes back to the host when the container ends.</summary>
+    public IReadOnlyList<ReturnedFile> Returned { get; init; } = [];
+}
 
 /// <summary>How a container's files come into the VM: the one thing in which the plugins differ.</summary>
 internal interface IRootfsSupply

@@ -65,7 +65,12 @@ internal sealed class VmExec(string containerId, ExecRequest request, GuestAgent
 
     public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => new((isStderr ? _stderr : _stdout)?.WriteAsync(bytes) ?? Task.CompletedTask);
 
-    public void OnExit(ProcessExit exit) => _ = EndAsync(exit);
+    // It is its caller's alone, so nothing of it need be kept.
+    public Task OnExitAsync(ProcessExit exit)
+    {
+        _ = EndAsync(exit);
+        return Task.CompletedTask;
+    }
 
     public void OnLost(ProcessExit exit) => _ = EndAsync(exit);
 

@@ -87,7 +87,11 @@ internal sealed class VmInit : IProcess, IProcessEvents
     public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => new(_clients.TakeAsync(isStderr, _log.Append(isStderr, offset, bytes)));
 
     /// <summary>The exit as the guest tells it, after the last byte of output.</summary>
-    public void OnExit(ProcessExit exit) => End(exit);
+    public async Task OnExitAsync(ProcessExit exit)
+    {
+        await FileReturn.RunAsync(_request.ContainerId, _state.Returned, _agent, _tools.Log).ConfigureAwait(false);
+        End(exit);
+    }
 
     /// <summary>The VM is gone, or knows nothing of it.</summary>
     public void OnLost(ProcessExit exit) => End(exit);

@@ -104,7 +104,7 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
         if (_containers.TryRemove(containerId, out var container))
         {
             Agent.Forget(containerId, null);
-            container.Process.OnExit(KilledExit());
+            container.Process.OnLost(KilledExit());
             container.Process.Log.Dispose();
         }
     }

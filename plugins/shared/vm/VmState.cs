@@ -44,6 +44,9 @@ internal sealed record ContainerState
     /// <summary>The disk that was plugged in for it, by its name in the hypervisor; null if it has none.</summary>
     public string? Disk { get; init; }
 
+    /// <summary>What goes back to the host when it ends.</summary>
+    public IReadOnlyList<ReturnedFile> Returned { get; init; } = [];
+
     /// <summary>Why the guest's runtime refused to create it; null if it did not.</summary>
     public string? Refusal { get; init; }
 
