@@ -6,12 +6,16 @@ namespace Berth.Tests.Contract;
 /// <summary>A handler that the suite runs against: how to make its plugin, its options, and what the suite cannot ask it.</summary>
 internal abstract class HandlerUnderTest
 {
+    /// <summary>Names with commas between: the suite runs on these alone.</summary>
+    private static readonly string? Wanted = Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS");
+
     /// <summary>Every handler of the assembly; a class in the folder handlers is all that it takes.</summary>
     public static IReadOnlyList<HandlerUnderTest> All { get; } =
     [
         .. typeof(HandlerUnderTest).Assembly.GetTypes()
             .Where(static t => !t.IsAbstract && t.IsSubclassOf(typeof(HandlerUnderTest)))
             .Select(static t => (HandlerUnderTest)Activator.CreateInstance(t)!)
+            .Where(static h => Wanted is null || Wanted.Split(',').Contains(h.Name))
             .OrderBy(static h => h.Name, StringComparer.Ordinal),
     ];
 
