@@ -18,7 +18,7 @@ internal sealed class ClientInput : IDisposable
     }
 
     /// <summary>Opens a copy of the descriptor; null where there is none.</summary>
-    public static ClientInput? Open(StdioEndpoint endpoint) => Endpoint.Open(endpoint, forWriting: false) is { } source ? new(source) : null;
+    public static ClientInput? Open(StdioEndpoint endpoint) => Endpoints.Open(endpoint, forWriting: false) is { } source ? new(source) : null;
 
     /// <summary>Copies, lets go of the descriptor, and tells the end of input if there was one; never fails.</summary>
     /// <param name="sendAsync">Takes a piece.</param>

@@ -22,7 +22,7 @@ internal sealed class ClientOutput : IAsyncDisposable
     public Task Gone => _gone.Task;
 
     /// <summary>Opens a copy of the descriptor; null where there is none.</summary>
-    public static ClientOutput? Open(StdioEndpoint endpoint) => Endpoint.Open(endpoint, forWriting: true) is { } target ? new(target) : null;
+    public static ClientOutput? Open(StdioEndpoint endpoint) => Endpoints.Open(endpoint, forWriting: true) is { } target ? new(target) : null;
 
     /// <summary>Completes when the caller has the bytes and all before them, or takes no more; never fails.</summary>
     public Task WriteAsync(ReadOnlyMemory<byte> bytes)

@@ -60,7 +60,7 @@ internal sealed class VmExec(string containerId, ExecRequest request, GuestAgent
     public Task CloseStdinAsync(CancellationToken cancellationToken) => Exit.IsCompleted
         ? Task.CompletedTask
         : request.Terminal
-            ? agent.SendStdinAsync(containerId, request.ExecId, Endpoint.EndOfTerminalInput, cancellationToken)
+            ? agent.SendStdinAsync(containerId, request.ExecId, TerminalInput.End, cancellationToken)
             : agent.CloseStdinAsync(containerId, request.ExecId, cancellationToken);
 
     public ValueTask OnOutputAsync(bool isStderr, long offset, ReadOnlyMemory<byte> bytes) => new((isStderr ? _stderr : _stdout)?.WriteAsync(bytes) ?? Task.CompletedTask);

@@ -67,7 +67,7 @@ internal sealed class VmInit : IProcess, IProcessEvents
     {
         _ when Exit.IsCompleted => Task.CompletedTask,
         { Stdin: false } => Task.CompletedTask,
-        { StdinOnce: true, Terminal: true } => _agent.SendStdinAsync(_request.ContainerId, null, Endpoint.EndOfTerminalInput, cancellationToken),
+        { StdinOnce: true, Terminal: true } => _agent.SendStdinAsync(_request.ContainerId, null, TerminalInput.End, cancellationToken),
         { StdinOnce: true } => _agent.CloseStdinAsync(_request.ContainerId, null, cancellationToken),
         _ => throw RuntimeException.FailedPrecondition($"container {_request.ContainerId}: its standard input was created to stay open (stdin without stdinOnce)"),
     };
