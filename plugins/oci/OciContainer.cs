@@ -26,7 +26,7 @@ internal sealed class OciContainer(string id, string? logPath, IProcess init, Oc
         DemandRunning("attach");
         return _control is null
             ? throw RuntimeException.FailedPrecondition($"attach: container {id} has no monitor")
-            : await MonitorAttachment.ConnectAsync(request, _control, cancellationToken).ConfigureAwait(false);
+            : await _control.AttachAsync(request, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)

@@ -101,6 +101,12 @@ internal sealed class AppInit : IProcess
 
     private async Task<ProcessExit> FollowAsync()
     {
+        if (_process is not null)
+        {
+            await Task.WhenAny(_monitor.Ended, _process.ExitedAsync(CancellationToken.None)).ConfigureAwait(false);
+            await Control.LetGoOfIdleClientsAsync().ConfigureAwait(false);
+        }
+
         await _monitor.Ended.ConfigureAwait(false);
         try
         {

@@ -46,7 +46,7 @@ internal sealed class RktApp : IContainer
     {
         DemandRunning("attach");
         return Init is AppInit init
-            ? await MonitorAttachment.ConnectAsync(request, init.Control, cancellationToken).ConfigureAwait(false)
+            ? await init.Control.AttachAsync(request, cancellationToken).ConfigureAwait(false)
             : throw RuntimeException.FailedPrecondition($"attach: container {Id} has no supervisor");
     }
 

@@ -48,9 +48,6 @@ internal abstract class HandlerUnderTest
     /// <summary>The runtime cannot share a UTS namespace: each container has one, with the pod's host name.</summary>
     public virtual bool HasUtsNamespaces => false;
 
-    /// <summary>A container whose attached client does not read is not seen to end until the client reads or goes: its monitor waits for it.</summary>
-    public virtual bool ClientsHoldUpTheEnd => false;
-
     /// <summary>Makes the plugin.</summary>
     public abstract IRuntimePlugin NewPlugin();
 

@@ -17,19 +17,22 @@ internal sealed class MonitorAttachment : IAttachment
     private readonly SafeFd? _input;
     private readonly SafeFd? _output;
     private readonly SafeFd? _error;
+    private readonly TimeProvider _clock;
     private readonly CancellationTokenSource _ended;
+    private long _taken;
 
-    private MonitorAttachment(Socket socket, SafeFd? input, SafeFd? output, SafeFd? error, CancellationTokenSource ended)
+    private MonitorAttachment(Socket socket, SafeFd? input, SafeFd? output, SafeFd? error, CancellationTokenSource ended, TimeProvider clock)
     {
-        (_socket, _input, _output, _error, _ended) = (socket, input, output, error, ended);
+        (_socket, _input, _output, _error, _ended, _clock) = (socket, input, output, error, ended, clock);
+        _taken = clock.GetTimestamp();
         End = RunAsync();
     }
 
     public Task End { get; }
 
-    public static async Task<MonitorAttachment> ConnectAsync(AttachRequest request, MonitorControl control, CancellationToken cancellationToken)
+    /// <summary>Copies between the client's ends and a socket of the monitor, which it takes over.</summary>
+    public static MonitorAttachment Begin(AttachRequest request, Socket socket, TimeProvider clock)
     {
-        var socket = await control.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var ends = new List<SafeFd?>();
         try
         {
@@ -37,7 +40,7 @@ internal sealed class MonitorAttachment : IAttachment
             ends.Add(Endpoints.Open(request.Stdout, forWriting: true));
             ends.Add(Endpoints.Open(request.Stderr, forWriting: true));
             ends.ForEach(static e => e?.SetNonBlocking());
-            return new(socket, ends[0], ends[1], ends[2], new());
+            return new(socket, ends[0], ends[1], ends[2], new(), clock);
         }
         catch (LinuxException e)
         {
@@ -46,6 +49,9 @@ internal sealed class MonitorAttachment : IAttachment
             throw RuntimeException.Unavailable($"attach: {e.Message}", e);
         }
     }
+
+    /// <summary>Whether the client has taken no output for that long.</summary>
+    public bool IsIdleSince(TimeSpan time) => _clock.GetElapsedTime(Volatile.Read(ref _taken)) >= time;
 
     public async Task DetachAsync(CancellationToken cancellationToken)
     {
@@ -75,6 +81,8 @@ internal sealed class MonitorAttachment : IAttachment
             {
                 await target.WriteAsync(packet.AsMemory(1, count - 1), cancellationToken).ConfigureAwait(false);
             }
+
+            Volatile.Write(ref _taken, _clock.GetTimestamp());
         }
     }
 

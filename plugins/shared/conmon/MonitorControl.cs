@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -11,6 +12,8 @@ internal sealed class MonitorControl(string containerId, string bundle, Monitor 
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan ReopenLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(2);
+    private readonly ConcurrentDictionary<MonitorAttachment, byte> _clients = new();
 
     /// <summary>Sets the size of the terminal.</summary>
     public void Resize(int columns, int rows) => Send($"1 {rows} {columns}\n");
@@ -67,6 +70,31 @@ internal sealed class MonitorControl(string containerId, string bundle, Monitor 
         {
             socket.Dispose();
             throw e is SocketException ? Failure("attach", e) : e;
+        }
+    }
+
+    /// <summary>Attaches a client.</summary>
+    public async Task<MonitorAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        var client = MonitorAttachment.Begin(request, await ConnectAsync(cancellationToken).ConfigureAwait(false), clock);
+        _clients[client] = 0;
+        _ = client.End.ContinueWith(_ => _clients.TryRemove(client, out byte _), TaskScheduler.Default);
+        return client;
+    }
+
+    /// <summary>
+    /// To be called once the container's process has ended, and returns when its monitor has: that one waits without end for clients
+    /// to take what is left of the output, so those that take nothing are let go.
+    /// </summary>
+    public async Task LetGoOfIdleClientsAsync()
+    {
+        while (!monitor.Ended.IsCompleted)
+        {
+            await Task.WhenAny(monitor.Ended, Task.Delay(ClientPatience, clock)).ConfigureAwait(false);
+            foreach (var client in _clients.Keys.Where(static c => c.IsIdleSince(ClientPatience)))
+            {
+                await client.DetachAsync(CancellationToken.None).ConfigureAwait(false);
+            }
         }
     }
 

@@ -14,9 +14,6 @@ internal abstract class OciHandlerUnderTest : HandlerUnderTest
         new("runtime that is none", new { path = "true" }, "true"),
     ];
 
-    // conmon writes to its attach socket before it looks for the container's end.
-    public override bool ClientsHoldUpTheEnd => true;
-
     public override IRuntimePlugin NewPlugin() => new OciPlugin();
 
     public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;

@@ -26,9 +26,6 @@ internal sealed class RktUnderTest : HandlerUnderTest
         new("""[]""", "object"),
     ];
 
-    // As of the oci plugin: the same monitor.
-    public override bool ClientsHoldUpTheEnd => true;
-
     public override IRuntimePlugin NewPlugin() => new RktPlugin();
 
     public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;
