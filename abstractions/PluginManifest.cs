@@ -20,8 +20,11 @@ public sealed record PluginManifest
     /// <summary>One line for people.</summary>
     public string? Description { get; init; }
 
-    /// <summary>Where the plugin runs.</summary>
-    public PluginIsolation Isolation { get; init; } = PluginIsolation.InProcess;
+    /// <summary>
+    /// Where the plugin runs. Null leaves it to the gateway: its own plugins run in its process, all others in one of their own.
+    /// plugins.json has the last word.
+    /// </summary>
+    public PluginIsolation? Isolation { get; init; }
 
     /// <summary>The handlers that exist as soon as the folder is there, by name.</summary>
     public IReadOnlyDictionary<string, ManifestHandler> Handlers { get; init; } = new Dictionary<string, ManifestHandler>();

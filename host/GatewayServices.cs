@@ -13,6 +13,7 @@ using Berth.Linux;
 using Berth.Metrics;
 using Berth.Network;
 using Berth.Plugins;
+using Berth.Plugins.Remote;
 using Berth.Sandboxes;
 using Berth.State;
 using Berth.Streaming;
@@ -83,6 +84,12 @@ internal static class GatewayServices
             };
         })
         .AddSingleton<HandlerFactory>()
+        .AddSingleton(static s => new RemotePlugins(
+            s.GetRequiredService<BerthOptions>().Gateway.State,
+            s.GetRequiredService<CgroupTree>().Driver,
+            s.GetRequiredService<Cgroups>(),
+            s.GetRequiredService<TimeProvider>(),
+            s.GetRequiredService<ILoggerFactory>()))
         .AddSingleton<PluginCatalog>()
         .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
         .AddHostedSingleton<HandlerHealthLoop>()

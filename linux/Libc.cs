@@ -47,6 +47,18 @@ internal static unsafe partial class Libc
     [LibraryImport("libc")]
     internal static partial uint geteuid();
 
+    [LibraryImport("libc")]
+    internal static partial int getppid();
+
+    [LibraryImport("libc")]
+    internal static partial void _exit(int status);
+
+    // sys/prctl.h
+    internal const int PR_SET_PDEATHSIG = 1;
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int prctl(int option, nint a, nint b, nint c, nint d);
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int sethostname(string name, nint length);
 
@@ -99,6 +111,17 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int accept4(int fd, void* address, uint* length, int flags);
+
+    internal const int SOL_SOCKET = 1, SO_TYPE = 3, SCM_RIGHTS = 1, MSG_CTRUNC = 8, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000;
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint sendmsg(int fd, void* message, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint recvmsg(int fd, void* message, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int getsockopt(int fd, int level, int option, void* value, uint* length);
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int ioctl(int fd, ulong request, void* argument);

@@ -16,4 +16,19 @@ public static class OwnProcess
     /// set by its path.
     /// </summary>
     public static void SetUmask() => _ = Libc.umask(0x12); // 022
+
+    /// <summary>
+    /// Lets the kernel kill this process when the thread that started it ends, and so with its parent, however that ends; see
+    /// PR_SET_PDEATHSIG of prctl(2).
+    /// </summary>
+    /// <param name="parent">Who started it.</param>
+    /// <returns>False if the parent was gone already.</returns>
+    public static bool TryEndWith(int parent)
+    {
+        const int SigKill = 9;
+        return Libc.prctl(Libc.PR_SET_PDEATHSIG, SigKill, 0, 0, 0) == 0 && Libc.getppid() == parent;
+    }
+
+    /// <summary>Ends this process here: no finaliser, no handler of anybody's is asked; see _exit(2).</summary>
+    public static void EndNow(int status) => Libc._exit(status);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Abstractions;
 
 namespace Berth.Configuration;
 
@@ -47,6 +48,21 @@ public sealed record PluginsOptions
 {
     /// <summary>Each subfolder with a plugin.json is a plugin.</summary>
     public IReadOnlyList<string> Folders { get; init; } = ["/usr/lib/berth/plugins", "/var/lib/berth/plugins"];
+
+    /// <summary>What the operator says of single plugins, by id.</summary>
+    public IReadOnlyDictionary<string, PluginOptions> ById { get; init; } = new Dictionary<string, PluginOptions>();
+}
+
+public sealed record PluginOptions
+{
+    /// <summary>Null: what the manifest says, or else what fits the plugin's origin.</summary>
+    public PluginIsolation? Isolation { get; init; }
+
+    /// <summary>The most memory of its process, in bytes; null is the built-in limit.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>The most processes and threads of its process and its helpers; null is the built-in limit.</summary>
+    public long? Pids { get; init; }
 }
 
 public sealed record HandlerOptions

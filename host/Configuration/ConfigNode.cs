@@ -106,6 +106,14 @@ internal sealed class ConfigNode(string path, IConfiguration section, JsonElemen
             .ToFrozenDictionary(static e => e.Key, static e => e.Value!, StringComparer.Ordinal))
         ?? FrozenDictionary<string, T>.Empty;
 
+    /// <summary>Reads every key that was not asked for yet as an object by a name; to be called after all others.</summary>
+    public IReadOnlyDictionary<string, T> OtherObjects<T>(Func<string, ConfigNode, T> read)
+        where T : class =>
+        Children.Where(c => !_asked.Contains(c.Key)).ToList()
+            .Select(c => KeyValuePair.Create(c.Key.ToLowerInvariant(), Object(c.Key, below => read(c.Key.ToLowerInvariant(), below))))
+            .Where(static e => e.Value is not null)
+            .ToFrozenDictionary(static e => e.Key, static e => e.Value!, StringComparer.Ordinal);
+
     /// <summary>Reads a list of objects.</summary>
     public IReadOnlyList<T> List<T>(string key, Func<int, ConfigNode, T> read)
         where T : class

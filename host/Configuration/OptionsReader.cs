@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Berth.Abstractions;
 
 namespace Berth.Configuration;
 
@@ -64,7 +65,28 @@ internal static class OptionsReader
     private static PluginsOptions Plugins(ConfigNode node)
     {
         var folders = node.Texts("folders") ?? new PluginsOptions().Folders;
-        return new() { Folders = [.. folders.Select(node.Resolve)] };
+        return new() { Folders = [.. folders.Select(node.Resolve)], ById = node.OtherObjects(Plugin) };
+    }
+
+    private static PluginOptions Plugin(string id, ConfigNode node)
+    {
+        if (!HandlerNames.IsValid(id))
+        {
+            node.Error("", $"'{id}' cannot be a plugin's id: {HandlerNames.Rule}");
+        }
+
+        var isolation = node.Text("isolation");
+        if (isolation is not (null or "in-process" or "process"))
+        {
+            node.Error("isolation", $"'{isolation}' is not one of in-process, process");
+        }
+
+        return new()
+        {
+            Isolation = isolation switch { null => null, "process" => PluginIsolation.Process, _ => PluginIsolation.InProcess },
+            MemoryBytes = node.Number("memoryBytes", 64 << 20, long.MaxValue),
+            Pids = node.Number("pids", 32, 4_194_304),
+        };
     }
 
     private static HandlerOptions Handler(string name, ConfigNode node)

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Plugins.Remote;
 
 namespace Berth.Plugins;
 
@@ -8,7 +9,7 @@ namespace Berth.Plugins;
 /// scan ─► load the plugins that a handler uses ─► create the handlers ─► first check of each.
 /// What fails is in the snapshot with its reason; nothing here keeps the gateway from starting.
 /// </summary>
-public sealed class PluginCatalog(HandlerFactory factory, TimeProvider time, ILogger<PluginCatalog> logger)
+public sealed class PluginCatalog(HandlerFactory factory, RemotePlugins remote, TimeProvider time, ILogger<PluginCatalog> logger)
 {
     /// <summary>The handlers that the manifests offer, for the configuration's checks; null if that cannot be told.</summary>
     public static IReadOnlySet<string>? OfferedHandlers(PluginsOptions options) => PluginScan.OfferedHandlers(options);
@@ -17,14 +18,14 @@ public sealed class PluginCatalog(HandlerFactory factory, TimeProvider time, ILo
     {
         var candidates = PluginScan.Find(options.Plugins.Folders);
         var plans = HandlerPlan.Make(options.Handlers, [.. candidates.Select(static c => c.Manifest).OfType<PluginManifest>().DistinctBy(static m => m.Id)]);
-        var plugins = await LoadPluginsAsync(candidates, plans, cancellationToken);
+        var plugins = await LoadPluginsAsync(candidates, plans, options.Plugins, cancellationToken);
         var handlers = await Task.WhenAll(plans.Select(p => CreateAsync(p, plugins, options.Gateway, cgroupDriver, cancellationToken)));
         await FirstChecksAsync(handlers, cancellationToken);
         return new([.. plugins.Select(static p => p.Entry)], handlers);
     }
 
     private async Task<IReadOnlyList<LoadedPlugin>> LoadPluginsAsync(
-        IReadOnlyList<PluginCandidate> candidates, IReadOnlyList<HandlerPlan> plans, CancellationToken cancellationToken)
+        IReadOnlyList<PluginCandidate> candidates, IReadOnlyList<HandlerPlan> plans, PluginsOptions options, CancellationToken cancellationToken)
     {
         var used = plans.Where(static p => !p.Disabled).Select(static p => p.Plugin).ToHashSet(StringComparer.Ordinal);
         var firsts = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -46,7 +47,7 @@ public sealed class PluginCatalog(HandlerFactory factory, TimeProvider time, ILo
             }
             else
             {
-                plugins.Add(await LoadAsync(candidate, manifest, cancellationToken));
+                plugins.Add(await LoadAsync(candidate, manifest, options, cancellationToken));
             }
         }
 
@@ -58,13 +59,16 @@ public sealed class PluginCatalog(HandlerFactory factory, TimeProvider time, ILo
         return plugins;
     }
 
-    private async Task<LoadedPlugin> LoadAsync(PluginCandidate candidate, PluginManifest manifest, CancellationToken cancellationToken)
+    private async Task<LoadedPlugin> LoadAsync(
+        PluginCandidate candidate, PluginManifest manifest, PluginsOptions options, CancellationToken cancellationToken)
     {
         try
         {
             // The constructor is the plugin's code: it may hang.
-            var instance = await Task.Run(() => PluginLoader.Load(candidate.Folder, manifest), cancellationToken)
-                .WaitAsync(PluginDeadlines.Create, time, cancellationToken);
+            var loading = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process
+                ? remote.StartAsync(candidate.Folder, manifest, options, cancellationToken)
+                : Task.Run(() => PluginLoader.Load(candidate.Folder, manifest), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
+            var instance = await loading;
             PluginsLog.PluginLoaded(logger, manifest.Id, manifest.Version, candidate.Folder);
             return LoadedPlugin.Of(candidate, manifest, PluginState.Active, "", instance);
         }

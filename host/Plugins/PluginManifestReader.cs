@@ -91,11 +91,6 @@ internal static partial class PluginManifestReader
                 handler.Options is null or { ValueKind: JsonValueKind.Object },
                 string.Create(CultureInfo.InvariantCulture, $"handlers.{name}.options is not an object"));
         }
-
-        if (manifest.Isolation != PluginIsolation.InProcess)
-        {
-            throw new PluginRejectedException(PluginState.Incompatible, "isolation 'process': this gateway runs plugins in its own process only");
-        }
     }
 
     private static void Require(bool holds, string otherwise)

@@ -9,7 +9,7 @@ public enum PluginState
     /// <summary>A handler that works, on a machine that lacks something.</summary>
     NotReady,
 
-    /// <summary>Made for another contract, or for a form of isolation that this gateway does not have.</summary>
+    /// <summary>Made for another contract.</summary>
     Incompatible,
 
     /// <summary>Switched off in plugins.json.</summary>

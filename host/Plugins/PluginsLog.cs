@@ -23,6 +23,12 @@ internal static partial class PluginsLog
     [LoggerMessage(406, LogLevel.Warning, "Handler {Handler} is not ready: {Reason}", EventName = "HandlerNotReady")]
     public static partial void HandlerNotReady(ILogger logger, string handler, string reason);
 
+    [LoggerMessage(EventId = 408, EventName = "PluginProcess", Message = "Plugin {Plugin}: {Line}")]
+    public static partial void PluginProcess(ILogger logger, LogLevel level, string plugin, string line);
+
+    [LoggerMessage(409, LogLevel.Information, "Plugin {Plugin} runs in process {Pid}, cgroup {Cgroup}", EventName = "PluginProcessStarted")]
+    public static partial void PluginProcessStarted(ILogger logger, string plugin, int? pid, string cgroup);
+
     [LoggerMessage(407, LogLevel.Error, "Plugin {Plugin} failed in {Verb} of handler {Handler}", EventName = "PluginFault")]
     public static partial void PluginFault(ILogger logger, Exception exception, string plugin, string verb, string handler);
 }

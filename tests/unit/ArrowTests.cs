@@ -17,7 +17,7 @@ public sealed partial class ArrowTests
         ["State"] = [],
         ["Metrics"] = [],
         ["Network"] = ["State", "Metrics"],
-        ["Plugins"] = ["State", "Metrics"],
+        ["Plugins"] = ["State", "Metrics", "Remoting"],
         ["Cluster"] = ["Plugins"],
         ["Images"] = Ground,
         // The records of a sandbox and of its containers know each other; what acts on them does not point back.
@@ -51,7 +51,7 @@ public sealed partial class ArrowTests
 
     [Fact]
     public void SystemCallsAndProcessStarts_AreIn_LinuxOnly() => Assert.Empty(
-        from file in Sources("host").Concat(Sources("plugins")).Concat(Sources("abstractions"))
+        from file in Sources("host").Concat(Sources("plugins")).Concat(Sources("abstractions")).Concat(Sources("remoting")).Concat(Sources("pluginhost"))
         where NativeCode.IsMatch(File.ReadAllText(file))
         select file);
 
@@ -66,6 +66,18 @@ public sealed partial class ArrowTests
 
     [Fact]
     public void Linux_References_NothingOfOurs() => Assert.Empty(References("linux/Berth.Linux.csproj"));
+
+    [Fact]
+    public void RemotingAndThePluginHost_Use_OnlyTheContractLinuxAndTheWire()
+    {
+        Assert.Empty(
+            from file in Sources("remoting").Concat(Sources("pluginhost"))
+            from used in UsedFolders(File.ReadAllText(file))
+            where used is not ("Abstractions" or "Linux" or "Remoting" or "PluginHost")
+            select $"{file} uses Berth.{used}");
+        Assert.All(Sources("pluginhost"), static f => Assert.DoesNotContain("Berth.Remoting.Client", File.ReadAllText(f), StringComparison.Ordinal));
+        Assert.All(Sources("host"), static f => Assert.DoesNotContain("Berth.PluginHost", File.ReadAllText(f), StringComparison.Ordinal));
+    }
 
     [Fact]
     public void Plugins_ReferenceOf_OursOnlyTheContractAndLinux()

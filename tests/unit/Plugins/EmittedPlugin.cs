@@ -24,7 +24,7 @@ internal static class EmittedPlugin
     {
         var assembly = $"Emitted.{id}.dll";
         folder.Write($"{id}/plugin.json", $$"""
-            { "id": "{{id}}", "version": "1.0.0", "contract": { "min": "1.0", "max": "1.0" }, "assembly": "{{assembly}}", "handlers": {{handlers}} }
+            { "id": "{{id}}", "version": "1.0.0", "contract": { "min": "1.0", "max": "1.0" }, "assembly": "{{assembly}}", "isolation": "in-process", "handlers": {{handlers}} }
             """);
         var path = Path.Combine(folder.Path, id, assembly);
         if (kind == EmittedKind.NotAnAssembly)

@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Abstractions;
+using Berth.Configuration;
+using Berth.Linux;
+using Berth.Remoting.Client;
+
+namespace Berth.Plugins.Remote;
+
+/// <summary>
+/// Starts plugins in processes of their own. Each has a cgroup beneath one that belongs to this gateway's state folder; what
+/// an earlier gateway left there is ended before the first one starts, and all of it with this gateway.
+/// </summary>
+public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgroups, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+{
+    /// <summary>The program's name; it lies beside the gateway's own.</summary>
+    public const string ProgramName = "berth-plugin-host";
+
+    private readonly string _parent = Parent(state, driver);
+    private readonly ConcurrentBag<RemotePlugin> _plugins = [];
+    private readonly SemaphoreSlim _sweeping = new(1);
+    private readonly ILogger _logger = loggers.CreateLogger<RemotePlugins>();
+    private bool _isSwept;
+    private int _last;
+
+    /// <exception cref="PluginRejectedException">It cannot be started or loaded.</exception>
+    internal async Task<IRuntimePlugin> StartAsync(string folder, PluginManifest manifest, PluginsOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SweepAsync(cancellationToken);
+            var cgroup = $"{_parent}/{manifest.Id}-{Interlocked.Increment(ref _last)}";
+            var given = options.ById.GetValueOrDefault(manifest.Id);
+            var plugin = await RemotePlugin.StartAsync(
+                new()
+                {
+                    Plugin = manifest.Id,
+                    Folder = folder,
+                    Assembly = manifest.Assembly,
+                    Program = Path.Combine(AppContext.BaseDirectory, ProgramName),
+                    Cgroup = cgroup,
+                    Cgroups = cgroups,
+                    MemoryBytes = given?.MemoryBytes ?? PluginProcessOptions.DefaultMemoryBytes,
+                    MostPids = given?.Pids ?? PluginProcessOptions.DefaultPids,
+                    EndsWithLastHandler = true,
+                    Log = new ProcessLog(manifest.Id, _logger),
+                    Time = time,
+                },
+                cancellationToken);
+            _plugins.Add(plugin);
+            PluginsLog.PluginProcessStarted(_logger, manifest.Id, plugin.Pid, cgroup);
+            return plugin;
+        }
+        catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
+        {
+            throw new PluginRejectedException(PluginState.Failed, e.Message, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var plugin in _plugins)
+        {
+            await plugin.DisposeAsync();
+        }
+
+        await cgroups.RemoveAsync(_parent, CancellationToken.None);
+        _sweeping.Dispose();
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        await _sweeping.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_isSwept)
+            {
+                await cgroups.KillAsync(_parent, cancellationToken);
+                await cgroups.RemoveAsync(_parent, cancellationToken);
+                _isSwept = true;
+            }
+        }
+        finally
+        {
+            _sweeping.Release();
+        }
+    }
+
+    // Gateways on one machine are told apart by their state folders.
+    private static string Parent(string state, CgroupDriver driver)
+    {
+        var name = $"berth-plugins-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(state)))[..8]}";
+        return driver == CgroupDriver.Systemd ? $"/system.slice/{name}" : $"/{name}";
+    }
+
+    private sealed class ProcessLog(string plugin, ILogger logger) : IPluginLog
+    {
+        public void Write(PluginLogLevel level, string message) =>
+            PluginsLog.PluginProcess(logger, level == PluginLogLevel.Error ? LogLevel.Error : LogLevel.Warning, plugin, message);
+    }
+}

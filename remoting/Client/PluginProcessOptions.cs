@@ -1,0 +1,53 @@
+using Berth.Abstractions;
+using Berth.Linux;
+
+namespace Berth.Remoting.Client;
+
+/// <summary>How a plugin runs in a process of its own.</summary>
+public sealed record PluginProcessOptions
+{
+    /// <summary>The default of <see cref="MemoryBytes"/>: many times what a handler needs, and the helpers that it starts.</summary>
+    public const long DefaultMemoryBytes = 512L << 20;
+
+    /// <summary>The default of <see cref="MostPids"/>; threads count, and a runtime's command has a dozen.</summary>
+    public const long DefaultPids = 2048;
+
+    /// <summary>The plugin's id.</summary>
+    public required string Plugin { get; init; }
+
+    /// <summary>The plugin's folder.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The assembly's file name within it.</summary>
+    public required string Assembly { get; init; }
+
+    /// <summary>The program berth-plugin-host.</summary>
+    public required string Program { get; init; }
+
+    /// <summary>The cgroup of the process and of what it starts, unless that is moved into a pod's; it is made and removed here.</summary>
+    public required string Cgroup { get; init; }
+
+    /// <summary>Where the cgroup lies.</summary>
+    public required Cgroups Cgroups { get; init; }
+
+    /// <summary>The most memory, in bytes.</summary>
+    public long MemoryBytes { get; init; } = DefaultMemoryBytes;
+
+    /// <summary>The most processes and threads.</summary>
+    public long MostPids { get; init; } = DefaultPids;
+
+    /// <summary>It ends when its last handler has been disposed of, as one whose plugin was replaced.</summary>
+    public bool EndsWithLastHandler { get; init; }
+
+    /// <summary>For the lines about the process; those of a handler go to the handler's own.</summary>
+    public required IPluginLog Log { get; init; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>When a process that is alive has to say so.</summary>
+    public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long it may take to say so; then it is killed and started again.</summary>
+    public TimeSpan PingLimit { get; init; } = TimeSpan.FromSeconds(30);
+}
