@@ -24,6 +24,7 @@ internal static class AnswerChecks
         ?? (answer.Owned is { } owned ? Find(owned) : null)
         ?? (answer.Image is { } image ? Find(image) : null)
         ?? (answer.Info is { } info ? Find(info) : null)
+        ?? (answer.Usage is { } usage && Stalls(usage).Any(static s => s is { Some: null }) ? "usage has a stall without figures" : null)
         ?? (answer.Exit is { } exit ? Find(exit, time) : null)
         ?? (answer.Pids is { } pids ? Find(pids) : null)
         ?? (answer.Containers is { } containers ? Find(containers) : null);
@@ -52,6 +53,8 @@ internal static class AnswerChecks
         : info.NamespacePaths.Count + info.Details.Count > MostNames ? "sandbox info has too many members"
         : Texts("info", [.. info.NamespacePaths.Keys, .. info.Details.Keys, .. info.Details.Values.Select(static v => v ?? "")])
             ?? info.NamespacePaths.Values.Select(static p => FilePath("namespacePaths", p)).FirstOrDefault(static e => e is not null);
+
+    private static IEnumerable<PressureStall?> Stalls(ResourceUsage usage) => [usage.CpuPressure, usage.MemoryPressure, usage.IoPressure];
 
     private static string? Find(ProcessExit exit, TimeProvider time) =>
         exit.Code is < 0 or > 255 ? $"{exit.Code} is no exit status"

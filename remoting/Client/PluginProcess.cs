@@ -38,6 +38,9 @@ internal sealed class PluginProcess : IAsyncDisposable
     /// <summary>Completes when it is gone, with everything that it left in its cgroup; the result says why.</summary>
     public Task<string> Ended { get; }
 
+    /// <summary>Completes when it is not the one to ask any more, a moment after its connection has ended.</summary>
+    public TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Starts it; it has loaded nothing yet.</summary>
     /// <exception cref="IOException">The cgroup or the process cannot be made.</exception>
     public static async Task<PluginProcess> StartAsync(

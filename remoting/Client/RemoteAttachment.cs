@@ -22,6 +22,7 @@ internal sealed class RemoteAttachment : IAttachment
         if (!End.IsCompleted)
         {
             await _process.CallAsync(_named with { Verb = Verb.Detach }, cancellationToken).ConfigureAwait(false);
+            await End.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

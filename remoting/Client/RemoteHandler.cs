@@ -96,9 +96,16 @@ internal sealed class RemoteHandler : IRuntimeHandler
         Given(id);
         var process = await ProcessAsync(cancellationToken).ConfigureAwait(false);
         var answer = await process.CallAsync(Request(Verb.StartSandbox) with { Start = request }, cancellationToken).ConfigureAwait(false);
-        var sandbox = new RemoteSandbox(this, process.Require(answer.Id, "id") == id ? request : throw process.Breach($"sandbox {id} was started as {answer.Id}"));
+        if (process.Require(answer.Id, "id") != id)
+        {
+            throw process.Breach($"sandbox {id} was started as {answer.Id}");
+        }
+
+        // A start that is repeated gives the same sandbox, with its containers.
+        var again = _sandboxes.TryGetValue(id, out var known) && !known.Exit.IsCompleted;
+        var sandbox = again ? known! : new RemoteSandbox(this, request);
         sandbox.IsKnownTo(process);
-        return Keep(sandbox);
+        return again ? sandbox : Keep(sandbox);
     }
 
     public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)

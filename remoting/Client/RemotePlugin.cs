@@ -25,6 +25,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     private volatile TaskCompletionSource<PluginProcess> _process = NoProcess();
     private volatile string _reason = "it has not started yet";
     private Task _supervision = Task.CompletedTask;
+    private PluginProcess? _current;
     private int _lastHandler;
     private int _crashes;
 
@@ -87,12 +88,12 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        if (_process.Task.IsCompletedSuccessfully)
+        await _supervision.ConfigureAwait(false);
+        if (_current is { } process)
         {
-            await _process.Task.Result.DisposeAsync().ConfigureAwait(false);
+            await process.DisposeAsync().ConfigureAwait(false);
         }
 
-        await _supervision.ConfigureAwait(false);
         await _options.Cgroups.RemoveAsync(_options.Cgroup, CancellationToken.None).ConfigureAwait(false);
     }
 
@@ -100,18 +101,20 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     /// <exception cref="RuntimeException">There is none.</exception>
     internal async Task<PluginProcess> ProcessAsync(CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(Patience, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await _process.Task.WaitAsync(Patience, Time, cancellationToken).ConfigureAwait(false);
+            return await LivingAsync(either.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw RuntimeException.Unavailable($"plugin {_options.Plugin} has no process now and is started again: {_reason}");
         }
     }
 
     /// <summary>The same, however long it takes.</summary>
-    internal Task<PluginProcess> ProcessAtLastAsync() => _process.Task.WaitAsync(_stop.Token);
+    internal Task<PluginProcess> ProcessAtLastAsync() => LivingAsync(_stop.Token);
 
     internal async ValueTask ForgetAsync(RemoteHandler handler)
     {
@@ -123,6 +126,20 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
 
     internal void Log(PluginLogLevel level, string message) => _options.Log.Write(level, message);
 
+    private async Task<PluginProcess> LivingAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var process = await _process.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (!process.Peer.Ended.IsCompleted)
+            {
+                return process;
+            }
+
+            await process.Replaced.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private async Task SuperviseAsync(PluginProcess process)
     {
         var pause = FirstPause;
@@ -131,8 +148,10 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
             while (true)
             {
                 _ = PingAsync(process);
-                _reason = await process.Ended.WaitAsync(_stop.Token).ConfigureAwait(false);
+                _reason = await process.Peer.Ended.WaitAsync(_stop.Token).ConfigureAwait(false);
                 _process = NoProcess();
+                process.Replaced.SetResult();
+                _reason = await process.Ended.WaitAsync(_stop.Token).ConfigureAwait(false);
                 Interlocked.Increment(ref _crashes);
                 pause = process.Age > Calm ? FirstPause : pause;
                 _options.Log.Write(PluginLogLevel.Error, $"its process {process.Pid} ended: {_reason}; it is started again in {pause.TotalSeconds:0.#} s");
@@ -173,6 +192,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     private async Task<PluginProcess> LaunchAsync(CancellationToken cancellationToken)
     {
         var process = await PluginProcess.StartAsync(_options, ServeAsync, cancellationToken).ConfigureAwait(false);
+        _current = process;
         try
         {
             using var limit = new CancellationTokenSource(LoadLimit, Time);

@@ -6,14 +6,14 @@ namespace Berth.Remoting.Wire;
 
 /// <summary>
 /// How messages become JSON. Generated code, for a small process that starts quickly: every member that can be null is left out
-/// when it is, every other is always there, so nothing depends on defaults.
+/// when it is, every other is always there, so nothing depends on defaults. What another program leaves out becomes null here, whatever
+/// its type: see <see cref="Client.AnswerChecks"/>.
 /// </summary>
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true,
     MaxDepth = 64)]
 [JsonSerializable(typeof(WireRequest))]
 [JsonSerializable(typeof(WireAnswer))]

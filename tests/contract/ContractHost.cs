@@ -14,12 +14,13 @@ internal sealed class ContractHost : IAsyncDisposable
 {
     private readonly List<ContractPod> _pods = [];
     private readonly bool _serialised;
+    private readonly bool _isApart;
     private readonly HandlerUnderTest _under;
     private Journal? _journal;
 
     private ContractHost(HandlerUnderTest under, bool serialised)
     {
-        (_under, _serialised) = (under, serialised);
+        (_under, _serialised, _isApart) = (under, serialised, serialised && under.RunsApart);
         Folder = Directory.CreateDirectory($"/run/bc-{Random.Shared.Next():x8}").FullName;
         CgroupRoot = TestCgroups.Root($"berth-contract-{Path.GetFileName(Folder)}");
         SandboxRootfs = Bundle.MakeRootfs(Path.Combine(DataFolder, "sandbox"));
@@ -99,6 +100,11 @@ internal sealed class ContractHost : IAsyncDisposable
             CgroupDriver = TestCgroups.Driver,
         };
         _journal = new(this);
+        if (_isApart)
+        {
+            return await (await PluginProcesses.OfAsync(_under)).CreateHandlerAsync(config, _journal, CancellationToken.None);
+        }
+
         var handler = await _under.NewPlugin().CreateHandlerAsync(_serialised ? Wire.Copy(config) : config, _journal, CancellationToken.None);
         return _serialised ? new SerialisingProxy(handler) : handler;
     }
@@ -107,7 +113,8 @@ internal sealed class ContractHost : IAsyncDisposable
     public async Task KillAsync()
     {
         _journal!.Close();
-        if (_under.HoldsConnections)
+        // An object in the plugin's process would go on there: the suite's other handlers of that process must not die with it.
+        if (_under.HoldsConnections || _isApart)
         {
             await Handler.DisposeAsync();
         }

@@ -1,8 +1,8 @@
 namespace Berth.Tests.Contract;
 
 /// <summary>
-/// Every handler, once called directly and once with every request and answer turned into JSON and back; the latter of slow ones
-/// only where all tests are asked for.
+/// Every handler, once called directly and once with every request and answer turned into JSON and back, for some by running the plugin
+/// in a process of its own; the latter of slow ones only where all tests are asked for.
 /// </summary>
 public sealed class EveryHandler : TheoryData<string, bool>
 {

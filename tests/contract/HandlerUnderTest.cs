@@ -39,6 +39,12 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool HoldsConnections => false;
 
+    /// <summary>
+    /// In the runs that serialise, the plugin runs in a process of its own, as a gateway runs it; for the others a proxy stands for
+    /// the border, which costs less.
+    /// </summary>
+    public virtual bool RunsApart => false;
+
     /// <summary>The runtime loses the news now and then that the kernel killed for lack of memory; the signal is seen then.</summary>
     public virtual bool MayMissOutOfMemory => false;
 

@@ -6,7 +6,7 @@ namespace Berth.Tests.Integration;
 
 public sealed class ExecTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task ExecSync_Command_GivesCodeAndBothStreams(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -14,7 +14,7 @@ public sealed class ExecTests(Suite suite)
         Assert.Equal((3, "out\n", "err\n"), await pod.ExecAsync(id, "sh", "-c", "echo out; echo err >&2; exit 3"));
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task ExecSync_TakesTooLong_IsKilledAndTold(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -35,7 +35,7 @@ public sealed class ExecTests(Suite suite)
         Assert.Equal(16 * 1024 * 1024, response.Stdout.Length);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task ExecSync_ChildKeepsTheOutputOpen_EndsInTime(string handler)
     {
         await using var pod = await suite.PodAsync(handler);

@@ -8,7 +8,7 @@ namespace Berth.Tests.Integration;
 /// <summary>How containers end, and what is told about it.</summary>
 public sealed class ExitTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Exit_Zero_IsCompleted(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -17,7 +17,7 @@ public sealed class ExitTests(Suite suite)
         Assert.True(status.CreatedAt > 0 && status.StartedAt >= status.CreatedAt && status.FinishedAt >= status.StartedAt, status.ToString());
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Exit_Code_IsError(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -37,7 +37,7 @@ public sealed class ExitTests(Suite suite)
         Assert.Equal((137, "Error"), (status.ExitCode, status.Reason));
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Exit_OutOfMemory_IsOomKilled(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -47,7 +47,7 @@ public sealed class ExitTests(Suite suite)
         Assert.Equal((137, "OOMKilled"), (status.ExitCode, status.Reason));
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Start_CommandNotInImage_FailsAndSaysSo(string handler)
     {
         await using var pod = await suite.PodAsync(handler);

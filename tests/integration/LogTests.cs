@@ -6,7 +6,7 @@ namespace Berth.Tests.Integration;
 /// <summary>Logs in the form that kubelets read.</summary>
 public sealed class LogTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Log_BothStreams_AreTold(string handler)
     {
         await using var pod = await suite.PodAsync(handler);

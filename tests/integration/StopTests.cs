@@ -7,7 +7,7 @@ namespace Berth.Tests.Integration;
 /// <summary>StopContainer and RemoveContainer.</summary>
 public sealed class StopTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Stop_HeedsTerm_EndsByItself(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -18,7 +18,7 @@ public sealed class StopTests(Suite suite)
         Assert.Equal((ContainerState.ContainerExited, 0, "Completed"), (status.State, status.ExitCode, status.Reason));
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Stop_IgnoresTerm_IsKilledAfterTheGrace(string handler)
     {
         await using var pod = await suite.PodAsync(handler);

@@ -8,7 +8,7 @@ namespace Berth.Tests.Integration;
 /// <summary>Clients at the streams of a container's first process.</summary>
 public sealed class StreamingAttachTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_TwoClients_ShareTheContainer(string handler)
     {
         await suite.RequireAsync(handler, "attach");
@@ -24,7 +24,7 @@ public sealed class StreamingAttachTests(Suite suite)
         Assert.Contains("got one\n", pod.Log("attach.log").Aggregate("", static (all, line) => $"{all}{line.Text}\n"), StringComparison.Ordinal);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_ClientHangsUp_TheContainerGoesOn(string handler)
     {
         await suite.RequireAsync(handler, "attach");
@@ -43,7 +43,7 @@ public sealed class StreamingAttachTests(Suite suite)
         Assert.Equal(ContainerState.ContainerRunning, (await pod.StatusAsync(id)).State);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_StdinOnce_EndsWithTheClientsInput(string handler)
     {
         Assert.SkipUnless(SpdyClient.Missing is null, SpdyClient.Missing ?? "");
@@ -55,7 +55,7 @@ public sealed class StreamingAttachTests(Suite suite)
         Assert.Equal(0, (await pod.ExitedAsync(id)).ExitCode);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_ToATerminal_FollowsItsSize(string handler)
     {
         await suite.RequireAsync(handler, "attach");

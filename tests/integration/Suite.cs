@@ -27,6 +27,9 @@ public sealed class Suite : IAsyncLifetime
     /// <summary>The same, to be combined with something else.</summary>
     public static string[] HandlerNames => ["runc", "crun", "shim-v2", "rkt", "docker"];
 
+    /// <summary>The same, and runc by a plugin in a process of its own.</summary>
+    public static TheoryData<string> HandlersAndApart => [.. HandlerNames, Gateway.Apart];
+
     public Gateway Gateway => _gateway!;
 
     public CriClient Client => Gateway.Client;
@@ -50,7 +53,7 @@ public sealed class Suite : IAsyncLifetime
         Base = await TestLayer.BusyboxAsync();
         _registry = await Registry.StartAsync();
         _engine = DockerEngine.IsInstalled ? await DockerEngine.StartAsync() : null;
-        _gateway = await OwnGatewayAsync();
+        _gateway = await OwnGatewayAsync(Gateway.AddApart);
     }
 
     /// <summary>Runs a pod on a handler of the shared gateway; the test is skipped where that handler is not ready.</summary>

@@ -11,6 +11,11 @@ namespace Berth.Tests.Support;
 /// </summary>
 public sealed class Gateway : IAsyncDisposable
 {
+    /// <summary>A handler on runc whose plugin runs in a process of its own; it exists after <see cref="AddApart"/>.</summary>
+    public const string Apart = "runc-apart";
+
+    private const string ApartPlugin = "oci-apart";
+
     private readonly TempFolder _disk = new("/var/lib");
     private readonly TempFolder _volatile = new("/run");
     private readonly int _metricsPort = FreePort.Next();
@@ -58,6 +63,29 @@ public sealed class Gateway : IAsyncDisposable
     public string Log => File.ReadAllText(_disk["log"]);
 
     public int Pid => _daemon!.Pid;
+
+    /// <summary>Adds the handler <see cref="Apart"/> to plugins.json.</summary>
+    public static void AddApart(JsonObject settings) =>
+        settings["handlers"] = new JsonObject { [Apart] = new JsonObject { ["plugin"] = ApartPlugin, ["options"] = new JsonObject { ["path"] = "runc" } } };
+
+    /// <summary>The processes that run plugins for this gateway.</summary>
+    public IReadOnlyList<int> PluginProcesses =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(static n => int.TryParse(n, out _)).Select(static n => int.Parse(n!))
+            .Where(p => ProcStat.TryRead(p)?.Parent == Pid && IsPluginHost(p)),
+    ];
+
+    private static bool IsPluginHost(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Contains("berth-plugin-host", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // it has just ended
+        }
+    }
 
     /// <param name="configure">Changes plugins.json before the start.</param>
     /// <param name="sample">The sample image's layout, imported after the start.</param>
@@ -177,6 +205,23 @@ public sealed class Gateway : IAsyncDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(file, target);
         }
+
+        CopyApart();
+    }
+
+    // The oci plugin once more, under another id and with no handler of its own: nothing loads it before a test asks for it.
+    private void CopyApart()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(PluginFolder, ApartPlugin)).FullName;
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Plugins, "oci")))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
+
+        var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "plugin.json")))!.AsObject();
+        (manifest["id"], manifest["handlers"]) = (ApartPlugin, new JsonObject());
+        manifest.Remove("isolation");
+        File.WriteAllText(Path.Combine(folder, "plugin.json"), manifest.ToJsonString());
     }
 
     private JsonObject Defaults() => new()

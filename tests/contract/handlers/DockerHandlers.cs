@@ -30,6 +30,8 @@ internal sealed class DockerUnderTest : HandlerUnderTest
     // It copies each container's output to the log, and only one may.
     public override bool HoldsConnections => true;
 
+    public override bool RunsApart => true;
+
     public override bool HasUtsNamespaces => true;
 
     public override bool MayMissOutOfMemory => true;

@@ -25,6 +25,8 @@ internal sealed class RuncUnderTest : OciHandlerUnderTest
 
     public override object Options => new { path = "runc" };
 
+    public override bool RunsApart => true;
+
     public override IReadOnlyList<BadOptions> BadOptions =>
     [
         new("""{ "path": "runc", "pth": 1 }""", "pth"),

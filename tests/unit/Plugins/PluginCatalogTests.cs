@@ -1,24 +1,32 @@
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Linux;
 using Berth.Plugins;
+using Berth.Plugins.Remote;
 using Berth.State;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Berth.Tests.Unit.Plugins;
 
-public sealed class PluginCatalogTests : IDisposable
+public sealed class PluginCatalogTests : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly TempFolder _state = new();
     private readonly StateDatabase _database;
     private readonly List<PluginCall> _calls = [];
+    private RemotePlugins? _remote;
 
     public PluginCatalogTests() => _database = new(Path.Combine(_state.Path, "berth.db"));
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        if (_remote is not null)
+        {
+            await _remote.DisposeAsync();
+        }
+
         _database.Dispose();
         _folder.Dispose();
         _state.Dispose();
@@ -147,7 +155,8 @@ public sealed class PluginCatalogTests : IDisposable
             Plugins = new() { Folders = folders ?? [_folder.Path] },
             Handlers = handlers ?? [],
         };
-        return new PluginCatalog(factory, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+        _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
+        return new PluginCatalog(factory, _remote, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
             .LoadAsync(options, CgroupDriver.Cgroupfs, TestContext.Current.CancellationToken);
     }
 

@@ -71,10 +71,10 @@ public sealed class PluginManifestReaderTests : IDisposable
     }
 
     [Fact]
-    public void Read_ProcessIsolation_IsIncompatible()
+    public void Read_Isolation_IsTheManifestsOrNobodys()
     {
-        var e = Assert.Throws<PluginRejectedException>(() => Read(Valid.Replace("\"assembly\"", "\"isolation\": \"process\", \"assembly\"", StringComparison.Ordinal)));
-        Assert.Equal(PluginState.Incompatible, e.State);
+        Assert.Null(Read(Valid).Isolation);
+        Assert.Equal(PluginIsolation.Process, Read(Valid.Replace("\"assembly\"", "\"isolation\": \"process\", \"assembly\"", StringComparison.Ordinal)).Isolation);
     }
 
     [Fact]
