@@ -1,3 +1,4 @@
+using Berth.Abstractions;
 using Berth.Configuration;
 using CsCheck;
 using Xunit;
@@ -29,7 +30,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             {
               // comments and trailing commas are fine
               "gateway": { "listen": "unix:///tmp/b.sock", "root": "/r", "state": "/s", "cgroupDriver": "cgroupfs" },
-              "plugins": { "folders": ["/p", "q"] },
+              "plugins": { "folders": ["/p", "q"], "oci": { "isolation": "process", "memoryBytes": 134217728, "pids": 100 } },
               "handlers": { "crun": { "plugin": "oci", "disabled": true, "options": { "path": "crun", "n": 5, "deep": { "on": true }, "list": ["a"] } },
                 "other": { "plugin": "oci", "annotations": ["x/y"] } },
               "selection": {
@@ -55,6 +56,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
         Assert.Equal(new GatewayOptions { Listen = "unix:///tmp/b.sock", Root = "/r", State = "/s", CgroupDriver = "cgroupfs" }, options.Gateway);
         Assert.Equal(["/p", Path.Combine(_folder.Path, "q")], options.Plugins.Folders);
+        Assert.Equal(new PluginOptions { Isolation = PluginIsolation.Process, MemoryBytes = 128 << 20, Pids = 100 }, options.Plugins.ById["oci"]);
         var crun = options.Handlers["crun"];
         Assert.True(crun.Disabled);
         Assert.Equal("""{"path":"crun","n":5,"deep":{"on":true},"list":["a"]}""", crun.Options!.Value.GetRawText());
@@ -87,7 +89,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             {
               "gatway": {},
               "gateway": { "lisen": "x", "listen": "tcp://1.2.3.4", "cgroupDriver": "magic", "root": 5 },
-              "plugins": { "folders": "one" },
+              "plugins": { "folders": "one", "oci": { "isolation": "jail", "pids": 1, "memry": 1 }, "Not_one": {}, "foldrs": [] },
               "handlers": { "BAD_name": {}, "crun": { "disabled": "yes", "disabled": true }, "lost": {} },
               "selection": {
                 "default": "rnc",
@@ -107,6 +109,11 @@ public sealed class ConfigurationLoaderTests : IDisposable
             "gateway.cgroupDriver: 'magic' is not one of",
             "gateway.root: expected a text",
             "plugins.folders: expected a list of texts",
+            "plugins.oci.isolation: 'jail' is not one of in-process, process",
+            "plugins.oci.pids: '1' is not a whole number from 32",
+            "plugins.oci.memry: unknown key; did you mean 'memoryBytes'?",
+            "plugins.Not_one: 'not_one' cannot be a plugin's id",
+            "plugins.foldrs: expected an object",
             "handlers.BAD_name: 'bad_name' cannot be a handler's name",
             "handlers.crun.disabled: the key is there twice",
             "handlers.crun.disabled: expected true or false",
