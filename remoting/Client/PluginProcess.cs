@@ -72,7 +72,7 @@ internal sealed class PluginProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks, for an answer without descriptors.</summary>
+    /// <summary>Asks, for an answer without descriptors. Cancelled, it still waits until the plugin has ended the call.</summary>
     /// <exception cref="Abstractions.RuntimeException">The plugin refuses.</exception>
     /// <exception cref="PluginProcessException">It failed, or ended meanwhile.</exception>
     public async Task<WireAnswer> CallAsync(WireRequest request, CancellationToken cancellationToken) =>
@@ -97,7 +97,13 @@ internal sealed class PluginProcess : IAsyncDisposable
                 throw Breach($"{request.Verb}: {wrong}");
             }
 
-            return answered.Message.Failure is { } failure ? throw Translate(failure) : answered;
+            if (answered.Message.Failure is { } failure)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw Translate(failure);
+            }
+
+            return answered;
         }
         catch (PeerGoneException e)
         {

@@ -36,9 +36,6 @@ public sealed record PluginProcessOptions
     /// <summary>The most processes and threads.</summary>
     public long MostPids { get; init; } = DefaultPids;
 
-    /// <summary>It ends when its last handler has been disposed of, as one whose plugin was replaced.</summary>
-    public bool EndsWithLastHandler { get; init; }
-
     /// <summary>For the lines about the process; those of a handler go to the handler's own.</summary>
     public required IPluginLog Log { get; init; }
 

@@ -170,7 +170,7 @@ internal sealed class RemoteHandler : IRuntimeHandler
             await CallAsync(Request(Verb.DisposeHandler), CancellationToken.None).ConfigureAwait(false);
         }
 
-        await _plugin.ForgetAsync(this).ConfigureAwait(false);
+        _plugin.Forget(this);
     }
 
     private async Task CallAsync(WireRequest request, CancellationToken cancellationToken) =>

@@ -116,13 +116,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     /// <summary>The same, however long it takes.</summary>
     internal Task<PluginProcess> ProcessAtLastAsync() => LivingAsync(_stop.Token);
 
-    internal async ValueTask ForgetAsync(RemoteHandler handler)
-    {
-        if (_handlers.TryRemove(handler.Number, out _) && _options.EndsWithLastHandler && _handlers.IsEmpty)
-        {
-            await DisposeAsync().ConfigureAwait(false);
-        }
-    }
+    internal void Forget(RemoteHandler handler) => _handlers.TryRemove(handler.Number, out _);
 
     internal void Log(PluginLogLevel level, string message) => _options.Log.Write(level, message);
 
@@ -200,7 +194,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
             var load = new WireRequest { Verb = Verb.Load, Text = Path.Combine(_options.Folder, _options.Assembly) };
             try
             {
-                await process.CallAsync(load, either.Token).ConfigureAwait(false);
+                await process.CallAsync(load, either.Token).WaitAsync(either.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (limit.IsCancellationRequested)
             {
@@ -229,7 +223,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
             {
                 await Task.Delay(_options.PingInterval, Time, _stop.Token).ConfigureAwait(false);
                 using var limit = new CancellationTokenSource(_options.PingLimit, Time);
-                await process.CallAsync(new() { Verb = Verb.Ping }, limit.Token).ConfigureAwait(false);
+                await process.CallAsync(new() { Verb = Verb.Ping }, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (!_stop.IsCancellationRequested)

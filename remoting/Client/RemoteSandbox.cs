@@ -111,12 +111,13 @@ internal sealed class RemoteSandbox : ISandbox
     {
         var process = await ProcessAsync(cancellationToken).ConfigureAwait(false);
         var answer = await process.CallAsync(Request(Verb.OpenPort) with { Number = port }, [], mayHaveDescriptor: true, cancellationToken).ConfigureAwait(false);
-        if (answer.Descriptors is [var socket] && Linux.SocketMessages.IsStream(socket))
+        if (answer.Descriptors is [var socket] && Linux.SocketMessages.IsStream(socket) && !cancellationToken.IsCancellationRequested)
         {
             return socket.Release();
         }
 
         answer.Descriptors.ToList().ForEach(static d => d.Dispose());
+        cancellationToken.ThrowIfCancellationRequested();
         throw process.Breach("an opened port is no stream socket");
     }
 

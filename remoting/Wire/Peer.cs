@@ -17,10 +17,10 @@ public sealed record Answered(WireAnswer Message, IReadOnlyList<SafeFd> Descript
 /// </summary>
 public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken, Task> serve) : IDisposable
 {
-    // A caller that gives up leaves its question open; one that never answers must not make this grow.
+    // One that never answers must not make this grow.
     private const int MostOpenQuestions = 65_536;
 
-    private readonly ConcurrentDictionary<ulong, Question> _questions = new();
+    private readonly ConcurrentDictionary<ulong, TaskCompletionSource<Answered>> _questions = new();
     private readonly ConcurrentDictionary<ulong, CancellationTokenSource> _serving = new();
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _last;
@@ -52,7 +52,10 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         return await _ended.Task.ConfigureAwait(false);
     }
 
-    /// <summary>Asks and waits. The descriptors stay the caller's.</summary>
+    /// <summary>
+    /// Asks and waits. Cancelled, it tells the other side and waits on: what was begun there is undone there before the answer comes.
+    /// The descriptors stay the caller's.
+    /// </summary>
     /// <exception cref="PeerGoneException">No answer will come.</exception>
     public async Task<Answered> CallAsync(WireRequest request, IReadOnlyList<int> descriptors, CancellationToken cancellationToken)
     {
@@ -62,26 +65,24 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
             throw new PeerGoneException($"{MostOpenQuestions} calls wait for it");
         }
 
-        var (number, question) = (Interlocked.Increment(ref _last), new Question());
+        var (number, question) = (Interlocked.Increment(ref _last), new TaskCompletionSource<Answered>(TaskCreationOptions.RunContinuationsAsynchronously));
         _questions[number] = question;
-        using var given = cancellationToken.UnsafeRegister(_ => GiveUp(number, question), null);
         try
         {
-            await SendAsync(FrameKind.Call, number, WireJson.Write(request), [.. descriptors.Select(SafeFd.Duplicate)])
-                .WaitAsync(cancellationToken).ConfigureAwait(false);
+            await SendAsync(FrameKind.Call, number, WireJson.Write(request), [.. descriptors.Select(SafeFd.Duplicate)]).ConfigureAwait(false);
+            // Not before: a cancellation that overtakes its call is for nobody.
+            using var given = cancellationToken.UnsafeRegister(_ => GiveUp(number), null);
+            if (_ended.Task.IsCompleted)
+            {
+                question.TrySetException(new PeerGoneException(await _ended.Task.ConfigureAwait(false)));
+            }
+
+            return await question.Task.ConfigureAwait(false);
         }
-        catch (PeerGoneException)
+        finally
         {
             _questions.TryRemove(number, out _);
-            throw;
         }
-
-        if (_ended.Task.IsCompleted)
-        {
-            question.Completion.TrySetException(new PeerGoneException(await _ended.Task.ConfigureAwait(false)));
-        }
-
-        return await question.Completion.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Tells.</summary>
@@ -108,7 +109,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
 
         foreach (var question in _questions.Values)
         {
-            question.Completion.TrySetException(new PeerGoneException(reason));
+            question.TrySetException(new PeerGoneException(reason));
         }
     }
 
@@ -169,7 +170,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
 
         try
         {
-            if (question.IsGivenUp || !question.Completion.TrySetResult(new(WireJson.ReadAnswer(frame.Body.Span), frame.Descriptors)))
+            if (!question.TrySetResult(new(WireJson.ReadAnswer(frame.Body.Span), frame.Descriptors)))
             {
                 Close(frame.Descriptors);
             }
@@ -177,16 +178,13 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         catch (InvalidDataException e)
         {
             Close(frame.Descriptors);
-            question.Completion.TrySetException(new PeerGoneException($"it does not keep to the protocol: {e.Message}", e));
+            question.TrySetException(new PeerGoneException($"it does not keep to the protocol: {e.Message}", e));
             throw;
         }
     }
 
-    private void GiveUp(ulong number, Question question)
-    {
-        question.IsGivenUp = true;
+    private void GiveUp(ulong number) =>
         _ = SendAsync(FrameKind.Cancel, number, ReadOnlyMemory<byte>.Empty, []).ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
-    }
 
     private async Task SendAsync(FrameKind kind, ulong call, ReadOnlyMemory<byte> body, IReadOnlyList<SafeFd> descriptors)
     {
@@ -207,12 +205,5 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         {
             descriptor.Dispose();
         }
-    }
-
-    private sealed class Question
-    {
-        public TaskCompletionSource<Answered> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public volatile bool IsGivenUp;
     }
 }

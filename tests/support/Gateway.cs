@@ -66,7 +66,7 @@ public sealed class Gateway : IAsyncDisposable
 
     /// <summary>Adds the handler <see cref="Apart"/> to plugins.json.</summary>
     public static void AddApart(JsonObject settings) =>
-        settings["handlers"] = new JsonObject { [Apart] = new JsonObject { ["plugin"] = ApartPlugin, ["options"] = new JsonObject { ["path"] = "runc" } } };
+        (settings["handlers"] ??= new JsonObject())[Apart] = new JsonObject { ["plugin"] = ApartPlugin, ["options"] = new JsonObject { ["path"] = "runc" } };
 
     /// <summary>The processes that run plugins for this gateway.</summary>
     public IReadOnlyList<int> PluginProcesses =>

@@ -43,7 +43,6 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
                     Cgroups = cgroups,
                     MemoryBytes = given?.MemoryBytes ?? PluginProcessOptions.DefaultMemoryBytes,
                     MostPids = given?.Pids ?? PluginProcessOptions.DefaultPids,
-                    EndsWithLastHandler = true,
                     Log = new ProcessLog(manifest.Id, _logger),
                     Time = time,
                 },

@@ -111,7 +111,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             "plugins.folders: expected a list of texts",
             "plugins.oci.isolation: 'jail' is not one of in-process, process",
             "plugins.oci.pids: '1' is not a whole number from 32",
-            "plugins.oci.memry: unknown key; did you mean 'memoryBytes'?",
+            "plugins.oci.memry: unknown key",
             "plugins.Not_one: 'not_one' cannot be a plugin's id",
             "plugins.foldrs: expected an object",
             "handlers.BAD_name: 'bad_name' cannot be a handler's name",
