@@ -1,34 +1,35 @@
 namespace Berth.Remoting.Client;
 
-/// <summary>Something that each new process of a plugin must be told once before anything else; who comes meanwhile waits for it.</summary>
-internal sealed class OncePerProcess(Func<PluginProcess, CancellationToken, Task> tell)
+/// <summary>
+/// Something that each new process of a plugin must be told once before anything else; who comes meanwhile waits for it. It goes on
+/// when a caller gives up, as the others still need it.
+/// </summary>
+internal sealed class OncePerProcess(Func<PluginProcess, Task> tell)
 {
-    private readonly SemaphoreSlim _one = new(1);
-    private volatile PluginProcess? _told;
+    private readonly Lock _lock = new();
+    private PluginProcess? _process;
+    private Task _telling = Task.CompletedTask;
 
     /// <summary>This process knows already.</summary>
-    public void Knows(PluginProcess process) => _told = process;
-
-    /// <summary>Tells the process if it does not know. A failure is the caller's; the next one tries again.</summary>
-    public async Task TellAsync(PluginProcess process, CancellationToken cancellationToken)
+    public void Knows(PluginProcess process)
     {
-        if (ReferenceEquals(_told, process))
+        lock (_lock)
         {
-            return;
+            (_process, _telling) = (process, Task.CompletedTask);
         }
+    }
 
-        await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
+    /// <summary>Tells the process if it does not know. A failure is every waiting caller's; the next one tries again.</summary>
+    public Task TellAsync(PluginProcess process, CancellationToken cancellationToken)
+    {
+        lock (_lock)
         {
-            if (!ReferenceEquals(_told, process))
+            if (!ReferenceEquals(_process, process) || _telling.IsFaulted || _telling.IsCanceled)
             {
-                await tell(process, cancellationToken).ConfigureAwait(false);
-                _told = process;
+                (_process, _telling) = (process, Task.Run(() => tell(process), CancellationToken.None));
             }
-        }
-        finally
-        {
-            _one.Release();
+
+            return _telling.WaitAsync(cancellationToken);
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class RemoteHandler : IRuntimeHandler
     public RemoteHandler(RemotePlugin plugin, int number, HandlerConfig config, IHandlerContext context)
     {
         (_plugin, Number, _config, _context) = (plugin, number, config, context);
-        _created = new((process, cancellationToken) => process.CallAsync(Request(Verb.CreateHandler) with { Config = _config }, cancellationToken));
+        _created = new(process => process.CallAsync(Request(Verb.CreateHandler) with { Config = _config }, Dropped));
     }
 
     public int Number { get; }

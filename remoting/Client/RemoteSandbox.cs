@@ -18,7 +18,7 @@ internal sealed class RemoteSandbox : ISandbox
     public RemoteSandbox(RemoteHandler handler, StartSandboxRequest request)
     {
         (_handler, _request) = (handler, request);
-        _adopted = new((process, cancellationToken) => RestoreAsync(process, ToRequest(), cancellationToken));
+        _adopted = new(process => RestoreAsync(process, ToRequest(), handler.Dropped));
     }
 
     public string Id => _request.Sandbox.SandboxId;
