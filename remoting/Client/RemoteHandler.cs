@@ -119,6 +119,7 @@ internal sealed class RemoteHandler : IRuntimeHandler
 
         var process = await ProcessAsync(cancellationToken).ConfigureAwait(false);
         await sandbox.RestoreAsync(process, request, cancellationToken).ConfigureAwait(false);
+        sandbox.IsKnownTo(process);
         return Keep(sandbox);
     }
 

@@ -65,7 +65,6 @@ internal sealed class RemoteSandbox : ISandbox
                 throw process.Breach($"sandbox {Id} was restored as {answer.Id}");
             }
 
-            IsKnownTo(process);
             Take(request, process.Require(answer.Containers, "containers").ToDictionary(static c => c.Id, static c => c.Pid, StringComparer.Ordinal));
         }
         catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotFound)
