@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Berth.Cri.Protos;
 using Berth.Linux;
 using Berth.Tests.Support;
 using Xunit;
