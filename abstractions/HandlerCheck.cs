@@ -52,6 +52,12 @@ public sealed record HandlerFeatures
     /// <summary>Devices of the host in containers.</summary>
     public bool Devices { get; init; }
 
+    /// <summary>The hooks of config.json are run, which some devices need.</summary>
+    public bool Hooks { get; init; }
+
+    /// <summary>The classes of cache, memory bandwidth and disks in config.json are applied (linux.intelRdt, linux.resources.blockIO).</summary>
+    public bool ResourceClasses { get; init; }
+
     /// <summary>Seccomp profiles are applied.</summary>
     public bool Seccomp { get; init; }
 
