@@ -4,6 +4,7 @@ using Berth.Cluster;
 using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
+using Berth.Containers.Cdi;
 using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Cri;
@@ -135,6 +136,10 @@ internal static class GatewayServices
         .AddSingleton(new ContainerPaths(options.Gateway.State))
         .AddSingleton(static s => new SeccompProfiles(s.GetRequiredService<BerthOptions>().Security.SeccompProfile, s.GetRequiredService<HostFacts>()))
         .AddSingleton<OciSpecBuilder>()
+        .AddSingleton(options.Devices)
+        .AddSingleton<CdiRegistry>()
+        .AddSingleton<BlockioClasses>()
+        .AddSingleton<ResourceClasses>()
         .AddSingleton<ContainerRegistry>()
         .AddSingleton<VolumeImages>()
         .AddSingleton<ContainerPlanner>()

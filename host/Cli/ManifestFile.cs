@@ -1,9 +1,6 @@
-using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Berth.Abstractions;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
+using Berth.Common;
 
 namespace Berth.Cli;
 
@@ -23,29 +20,8 @@ internal static class ManifestFile
             : throw RuntimeException.InvalidArgument($"{path} has more than {LongestText} characters");
     }
 
-    internal static IReadOnlyList<JsonElement> Parse(string text, string path)
-    {
-        try
-        {
-            var stream = new YamlStream();
-            stream.Load(new StringReader(text));
-            var converter = new YamlToJson();
-            return
-            [
-                .. stream.Documents.Select(static d => d.RootNode).OfType<YamlMappingNode>()
-                    .Select(d => JsonSerializer.SerializeToElement(converter.Convert(d))).SelectMany(Items),
-            ];
-        }
-        catch (YamlException e)
-        {
-            throw new RuntimeException(RuntimeErrorCode.InvalidArgument, $"{path}: line {e.Start.Line}, column {e.Start.Column}: {e.Message}", e);
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            // The parser's answers to some malformed block scalars and tags.
-            throw new RuntimeException(RuntimeErrorCode.InvalidArgument, $"{path}: it is neither YAML nor JSON", e);
-        }
-    }
+    internal static IReadOnlyList<JsonElement> Parse(string text, string path) =>
+        [.. YamlJson.Parse(text, path).Select(static d => JsonSerializer.SerializeToElement(d)).SelectMany(Items)];
 
     /// <summary>The first of the documents that has a spec: a pod or a workload.</summary>
     public static JsonElement PodOf(IReadOnlyList<JsonElement> documents, string path) =>
@@ -56,51 +32,4 @@ internal static class ManifestFile
         document.TryGetProperty("items", out var items) && items.ValueKind == JsonValueKind.Array && !document.TryGetProperty("spec", out _)
             ? items.EnumerateArray().Where(static i => i.ValueKind == JsonValueKind.Object)
             : [document];
-
-    private sealed class YamlToJson
-    {
-        private const int MostNodes = 100_000, Deepest = 60;
-
-        private int _nodes;
-
-        public JsonNode? Convert(YamlNode node, int depth = 0)
-        {
-            // Aliases can make a small file mean a huge one, or one without end.
-            if (++_nodes > MostNodes || depth > Deepest)
-            {
-                throw RuntimeException.InvalidArgument($"the manifest is too large or too deep (more than {MostNodes} nodes or {Deepest} levels)");
-            }
-
-            return node switch
-            {
-                YamlMappingNode map => new JsonObject(map.Children.Select(c => KeyValuePair.Create(Key(c.Key), Convert(c.Value, depth + 1)))),
-                YamlSequenceNode list => new JsonArray([.. list.Children.Select(c => Convert(c, depth + 1))]),
-                YamlScalarNode scalar => Scalar(scalar),
-                _ => throw RuntimeException.InvalidArgument($"line {node.Start.Line}: a {node.NodeType} has no place in a manifest"),
-            };
-        }
-
-        private static string Key(YamlNode node) => (node as YamlScalarNode)?.Value
-            ?? throw RuntimeException.InvalidArgument($"line {node.Start.Line}: a key is not a text");
-
-        // YAML 1.2 core schema for plain scalars; anything quoted is a text.
-        private static JsonValue? Scalar(YamlScalarNode scalar)
-        {
-            var text = scalar.Value ?? "";
-            if (scalar.Style != ScalarStyle.Plain)
-            {
-                return JsonValue.Create(text);
-            }
-
-            return text switch
-            {
-                "" or "~" or "null" or "Null" or "NULL" => null,
-                "true" or "True" or "TRUE" => JsonValue.Create(true),
-                "false" or "False" or "FALSE" => JsonValue.Create(false),
-                _ when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) => JsonValue.Create(whole),
-                _ when decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
-                _ => JsonValue.Create(text),
-            };
-        }
-    }
 }

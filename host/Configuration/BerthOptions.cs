@@ -20,6 +20,8 @@ public sealed record BerthOptions
 
     public SecurityOptions Security { get; init; } = new();
 
+    public DeviceOptions Devices { get; init; } = new();
+
     public StreamingOptions Streaming { get; init; } = new();
 
     public MetricsOptions Metrics { get; init; } = new();
@@ -183,6 +185,15 @@ public sealed record SecurityOptions
 {
     /// <summary>The profile for RuntimeDefault, in the form of containers/common.</summary>
     public string SeccompProfile { get; init; } = "/usr/share/containers/seccomp.json";
+}
+
+public sealed record DeviceOptions
+{
+    /// <summary>The folders of CDI's files; of the same device in two the later one's counts.</summary>
+    public IReadOnlyList<string> CdiFolders { get; init; } = ["/etc/cdi", "/var/run/cdi"];
+
+    /// <summary>The file of the classes of disk limits; empty for none.</summary>
+    public string BlockioFile { get; init; } = "";
 }
 
 public sealed record StreamingOptions

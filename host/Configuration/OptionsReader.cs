@@ -19,6 +19,7 @@ internal static class OptionsReader
         Images = root.Object("images", Images) ?? new(),
         Network = root.Object("network", Network) ?? new(),
         Security = root.Object("security", Security) ?? new(),
+        Devices = root.Object("devices", Devices) ?? new(),
         Streaming = root.Object("streaming", Streaming) ?? new(),
         Metrics = root.Object("metrics", Metrics) ?? new(),
         Tracing = root.Object("tracing", Tracing) ?? new(),
@@ -145,6 +146,16 @@ internal static class OptionsReader
 
     private static SecurityOptions Security(ConfigNode node) =>
         new() { SeccompProfile = node.FilePath("seccompProfile", new SecurityOptions().SeccompProfile) };
+
+    private static DeviceOptions Devices(ConfigNode node)
+    {
+        var defaults = new DeviceOptions();
+        return new()
+        {
+            CdiFolders = [.. (node.Texts("cdiFolders") ?? defaults.CdiFolders).Select(node.Resolve)],
+            BlockioFile = node.FilePath("blockioFile", defaults.BlockioFile),
+        };
+    }
 
     private static StreamingOptions Streaming(ConfigNode node) =>
         new() { Listen = TcpAddress(node, node.Text("listen") ?? new StreamingOptions().Listen) };

@@ -1,10 +1,11 @@
+using Berth.Containers.Cdi;
 using Berth.Containers.Spec;
 using Berth.Sandboxes;
 
 namespace Berth.Containers;
 
 /// <summary>Writes a container's OCI bundle: config.json beside the mounted root file system.</summary>
-public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, ContainerPlanner planner, SandboxPaths sandboxes, ContainerPaths paths)
+public sealed class ContainerBundle(OciSpecBuilder builder, HostFacts host, CgroupTree cgroups, ContainerPlanner planner, SandboxPaths sandboxes, ContainerPaths paths)
 {
     /// <summary>Writes it; the result says whom the process runs as.</summary>
     /// <param name="plan">The container.</param>
@@ -12,7 +13,7 @@ public sealed class ContainerBundle(OciSpecBuilder builder, CgroupTree cgroups, 
     public ContainerUser Write(ContainerPlan plan, IReadOnlyList<MountSpec> mounts)
     {
         var input = ToInput(plan, mounts);
-        var result = builder.Build(input);
+        var result = CdiInjection.Apply(plan.Classes.Apply(builder.Build(input)), plan.Cdi, input, host);
         var users = PodUsers.Of(plan.Sandbox);
         HostFolders.Create(result.FoldersToCreate);
         if (users is not null)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Containers.Cdi;
 using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Images;
@@ -16,7 +17,14 @@ namespace Berth.Containers;
 /// <param name="Check">What the handler can do.</param>
 /// <param name="Annotations">Those of the pod and the container that reach the handler.</param>
 public sealed record ContainerPlan(
-    Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check, IReadOnlyDictionary<string, string> Annotations);
+    Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check, IReadOnlyDictionary<string, string> Annotations)
+{
+    /// <summary>What its CDI devices need.</summary>
+    public IReadOnlyList<CdiEdits> Cdi { get; init; } = [];
+
+    /// <summary>Its classes of cache, memory bandwidth and disks.</summary>
+    public ChosenClasses Classes { get; init; } = new(null, null);
+}
 
 /// <summary>Turns a request into a plan, or refuses it; nothing outside this process is touched.</summary>
 public sealed class ContainerPlanner(
@@ -24,6 +32,8 @@ public sealed class ContainerPlanner(
     ContainerRegistry containers,
     ImageStore images,
     VolumeImages volumes,
+    CdiRegistry cdi,
+    ResourceClasses classes,
     HandlerTable handlers,
     BerthOptions options,
     CgroupTree cgroups,
@@ -56,7 +66,11 @@ public sealed class ContainerPlanner(
             Resources = spec.Resources,
             CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
         };
-        return new(container, sandbox, image, check, Annotations(table.Handlers[sandbox.Handler], sandbox, spec));
+        return new(container, sandbox, image, check, Annotations(table.Handlers[sandbox.Handler], sandbox, spec))
+        {
+            Cdi = CdiRequest.Check(cdi.Resolve(CdiRequest.Names(spec)), spec.Name, sandbox.Handler, check.Features),
+            Classes = classes.Choose(spec, sandbox.Spec.Annotations, sandbox.Handler, check.Features),
+        };
     }
 
     /// <summary>The sandbox, which must be ready.</summary>

@@ -16,6 +16,8 @@ internal static class FeatureNames
             ("user namespaces", features.UserNamespaces),
             ("recursive read-only mounts", features.RecursiveReadOnlyMounts),
             ("devices", features.Devices),
+            ("hooks", features.Hooks),
+            ("resource classes", features.ResourceClasses),
             ("seccomp", features.Seccomp),
             ("AppArmor", features.AppArmor),
             ("sysctls", features.Sysctls),

@@ -8,7 +8,7 @@ internal static class RuntimeFeatures
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
     public static IReadOnlyList<string> Removable { get; } =
         ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates",
-         "userNamespaces", "recursiveReadOnlyMounts"];
+         "userNamespaces", "recursiveReadOnlyMounts", "hooks", "resourceClasses"];
 
     /// <summary>What is tried out, because runtimes do not tell it, or tell it of a kernel that they have not looked at.</summary>
     public static Asked ToSee(OciOptions options) =>
@@ -28,6 +28,8 @@ internal static class RuntimeFeatures
         ExecTerminal = true,
         Attach = true,
         Devices = !options.Lacks.Contains("devices"),
+        Hooks = !options.Lacks.Contains("hooks"),
+        ResourceClasses = !options.Lacks.Contains("resourceClasses"),
         AppArmor = !options.Lacks.Contains("appArmor"),
         Sysctls = !options.Lacks.Contains("sysctls"),
         HugePages = !options.Lacks.Contains("hugePages"),

@@ -9,7 +9,7 @@ internal static class ShimFeatures
     public static IReadOnlyList<string> Removable { get; } =
     [
         "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "sharedFolders",
-        "mountPropagation", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
+        "mountPropagation", "hooks", "resourceClasses", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
     ];
 
     public static HandlerFeatures Of(ShimOptions options) => new()
@@ -21,6 +21,8 @@ internal static class ShimFeatures
         SharedPidNamespace = options.Has("sharedPidNamespace"),
         Privileged = options.Has("privileged"),
         Devices = options.Has("devices"),
+        Hooks = options.Has("hooks"),
+        ResourceClasses = options.Has("resourceClasses"),
         Seccomp = options.Has("seccomp"),
         AppArmor = options.Has("appArmor"),
         Sysctls = options.Has("sysctls"),

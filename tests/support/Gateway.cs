@@ -51,6 +51,12 @@ public sealed class Gateway : IAsyncDisposable
     /// <summary>A folder of hosts.toml files.</summary>
     public string Registries => _disk.Folder("registries");
 
+    /// <summary>A folder of CDI files.</summary>
+    public string CdiFolder => _disk.Folder("cdi");
+
+    /// <summary>The file of the classes of disk limits.</summary>
+    public string BlockioFile => _disk["blockio.yaml"];
+
     /// <summary>Where pods' logs go.</summary>
     public string Logs => _disk.Folder("logs");
 
@@ -234,6 +240,7 @@ public sealed class Gateway : IAsyncDisposable
             ["annotations"] = new JsonObject { ["handlers"] = new JsonArray("runc", "crun"), ["namespaces"] = new JsonArray("*") },
         },
         ["images"] = new JsonObject { ["registries"] = Registries },
+        ["devices"] = new JsonObject { ["cdiFolders"] = new JsonArray(CdiFolder), ["blockioFile"] = BlockioFile },
         ["network"] = new JsonObject { ["confDir"] = Network.ConfDir, ["binDirs"] = new JsonArray("/usr/lib/cni") },
         ["metrics"] = new JsonObject { ["listen"] = $"127.0.0.1:{_metricsPort}" },
     };

@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Containers.Cdi;
 
 namespace Berth.Containers.Spec;
 
@@ -8,9 +9,6 @@ namespace Berth.Containers.Spec;
 /// </summary>
 internal static class FeatureGate
 {
-    // Device plugins have used annotations before the field existed.
-    private const string LegacyCdiPrefix = "cdi.k8s.io/";
-
     /// <param name="container">As it is asked for.</param>
     /// <param name="sandboxPrivileged">Whether its sandbox may have privileged containers.</param>
     /// <param name="handler">The handler's name.</param>
@@ -21,12 +19,6 @@ internal static class FeatureGate
         {
             throw RuntimeException.InvalidArgument(
                 $"container {container.Name} is privileged, but its sandbox was not created for privileged containers; set privileged in both");
-        }
-
-        if (container.CdiDevices.Count > 0 || container.Annotations.Keys.Any(static k => k.StartsWith(LegacyCdiPrefix, StringComparison.Ordinal)))
-        {
-            throw new RuntimeException(
-                RuntimeErrorCode.NotSupported, $"container {container.Name} asks for CDI devices, which are not supported; use devices of the host");
         }
 
         foreach (var (_, _, what) in Needs(container, features).Where(static n => n.Asked && !n.Has))
@@ -43,6 +35,7 @@ internal static class FeatureGate
         [
             (security.Privileged, features.Privileged, "privileges (privileged)"),
             (container.Devices.Count > 0, features.Devices, "devices of the host"),
+            (CdiRequest.Names(container).Count > 0, features.Devices, "CDI devices"),
             (security.Namespaces.Pid == NamespaceMode.Node, features.HostNamespaces, "the host's PID namespace"),
             (security.Namespaces.Pid == NamespaceMode.Target, features.SharedPidNamespace && features.HostProcesses, "the PID namespace of another container"),
             (security.Namespaces.User is { Mode: NamespaceMode.Pod }, features.UserNamespaces, "a user namespace"),

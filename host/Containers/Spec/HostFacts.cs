@@ -27,6 +27,12 @@ public sealed record HostFacts
 
     public required Version KernelVersion { get; init; }
 
+    /// <summary>Where resctrl is mounted, if the processor has RDT.</summary>
+    public const string Resctrl = "/sys/fs/resctrl";
+
+    /// <summary>Whether it is.</summary>
+    public bool HasResctrl { get; init; }
+
     public static HostFacts Read()
     {
         var cgroups = CgroupControllers.Read("/sys/fs/cgroup");
@@ -41,6 +47,7 @@ public sealed record HostFacts
             HasSelinux = Kernel.HasSelinux,
             Architecture = Kernel.Architecture,
             KernelVersion = Kernel.Version,
+            HasResctrl = File.Exists(Path.Combine(Resctrl, "schemata")),
         };
     }
 }

@@ -22,6 +22,26 @@ public sealed record OciLinux
     public IReadOnlyList<string>? MaskedPaths { get; init; }
 
     public IReadOnlyList<string>? ReadonlyPaths { get; init; }
+
+    public OciIntelRdt? IntelRdt { get; init; }
+}
+
+/// <summary>A class of Intel's Resource Director Technology, a folder of resctrl.</summary>
+public sealed record OciIntelRdt
+{
+    public string? ClosID { get; init; }
+
+    public string? L3CacheSchema { get; init; }
+
+    public string? MemBwSchema { get; init; }
+
+    public IReadOnlyList<string>? Schemata { get; init; }
+
+    public bool? EnableCMT { get; init; }
+
+    public bool? EnableMBM { get; init; }
+
+    public bool? EnableMonitoring { get; init; }
 }
 
 /// <param name="Type">Such as <c>network</c>.</param>
@@ -66,6 +86,8 @@ public sealed record OciResources
 
     public OciPids? Pids { get; init; }
 
+    public OciBlockIO? BlockIO { get; init; }
+
     public IReadOnlyList<OciHugepageLimit>? HugepageLimits { get; init; }
 
     public IReadOnlyDictionary<string, string>? Unified { get; init; }
@@ -96,5 +118,24 @@ public sealed record OciCpu
 }
 
 public sealed record OciPids(long Limit);
+
+public sealed record OciBlockIO
+{
+    public ushort? Weight { get; init; }
+
+    public IReadOnlyList<OciWeightDevice>? WeightDevice { get; init; }
+
+    public IReadOnlyList<OciThrottleDevice>? ThrottleReadBpsDevice { get; init; }
+
+    public IReadOnlyList<OciThrottleDevice>? ThrottleWriteBpsDevice { get; init; }
+
+    public IReadOnlyList<OciThrottleDevice>? ThrottleReadIOPSDevice { get; init; }
+
+    public IReadOnlyList<OciThrottleDevice>? ThrottleWriteIOPSDevice { get; init; }
+}
+
+public sealed record OciWeightDevice(uint Major, uint Minor, ushort Weight);
+
+public sealed record OciThrottleDevice(uint Major, uint Minor, ulong Rate);
 
 public sealed record OciHugepageLimit(string PageSize, ulong Limit);

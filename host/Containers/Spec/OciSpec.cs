@@ -15,6 +15,8 @@ public sealed record OciSpec
 
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 
+    public OciHooks? Hooks { get; init; }
+
     public required OciLinux Linux { get; init; }
 }
 

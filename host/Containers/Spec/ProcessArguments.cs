@@ -29,9 +29,15 @@ internal static class ProcessArguments
     {
         string[] ours = [DefaultPath, .. container.Terminal ? (string[])["TERM=xterm"] : [], $"HOSTNAME={hostname}"];
         var requested = container.Environment.Select(static e => $"{CheckName(e.Key)}={e.Value}");
+        return Replace([], ours.Concat(image.Env.Select(WithValue)).Concat(requested));
+    }
+
+    /// <summary>Adds variables; one that is there gets the new value in its place.</summary>
+    internal static IReadOnlyList<string> Replace(IReadOnlyList<string> existing, IEnumerable<string> added)
+    {
         var places = new Dictionary<string, int>(StringComparer.Ordinal);
         var all = new List<string>();
-        foreach (var entry in ours.Concat(image.Env.Select(WithValue)).Concat(requested))
+        foreach (var entry in existing.Concat(added))
         {
             var name = entry[..entry.IndexOf('=')];
             if (places.TryAdd(name, all.Count))

@@ -14,6 +14,8 @@ public sealed class FeatureGateTests
     {
         { "privileged", Container(new() { Privileged = true }) },
         { "devices", Container() with { Devices = [new("/dev/fuse", "/dev/fuse", "rw")] } },
+        { "CDI devices", Container() with { CdiDevices = ["vendor.com/gpu=0"] } },
+        { "CDI devices", Container() with { Annotations = new Dictionary<string, string> { ["cdi.k8s.io/x"] = "vendor.com/gpu=0" } } },
         { "host's PID", Container(new() { Namespaces = new() { Pid = NamespaceMode.Node } }) },
         { "another container", Container(new() { Namespaces = new() { Pid = NamespaceMode.Target, TargetId = "c" } }) },
         { "user namespace", Container(new() { Namespaces = new() { User = new(NamespaceMode.Pod, [], []) } }) },
@@ -62,11 +64,6 @@ public sealed class FeatureGateTests
     [Fact]
     public void Check_PrivilegedInAPlainSandbox_IsRefused() => TestRootfs.Refused(
         () => FeatureGate.Check(Container(new() { Privileged = true }), sandboxPrivileged: false, "runc", TestRootfs.AllFeatures), RuntimeErrorCode.InvalidArgument);
-
-    [Fact]
-    public void Check_OfCdiDevices_IsRefused() => TestRootfs.Refused(
-        () => FeatureGate.Check(Container() with { CdiDevices = ["vendor.com/gpu=0"] }, sandboxPrivileged: true, "runc", TestRootfs.AllFeatures),
-        RuntimeErrorCode.NotSupported);
 
     private static ContainerSpec Container(SecurityContext? security = null) => new() { Name = "c", Image = "i", Security = security ?? new() };
 }
