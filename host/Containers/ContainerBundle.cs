@@ -1,5 +1,7 @@
+using Berth.Abstractions;
 using Berth.Containers.Cdi;
 using Berth.Containers.Spec;
+using Berth.Linux;
 using Berth.Sandboxes;
 
 namespace Berth.Containers;
@@ -49,7 +51,7 @@ public sealed class ContainerBundle(OciSpecBuilder builder, HostFacts host, Cgro
             NamespacePaths = sandbox.NamespacePaths,
             SandboxNamespaces = sandbox.Spec.Namespaces,
             SandboxPrivileged = sandbox.Spec.Privileged,
-            TargetPidNamespace = TargetPidNamespace(container.Spec),
+            TargetPidNamespace = PinTarget(container),
             Files = new PodFiles
             {
                 Hosts = sandboxes.Hosts(sandbox.Id),
@@ -65,6 +67,26 @@ public sealed class ContainerBundle(OciSpecBuilder builder, HostFacts host, Cgro
         };
     }
 
-    private string? TargetPidNamespace(ContainerSpec spec) =>
-        spec.Security.Namespaces is { Pid: NamespaceMode.Target, TargetId: var target } ? $"/proc/{planner.RequireTarget(target).Pid}/ns/pid" : null;
+    // Pinned, because the number of a process that has ended may soon be another's.
+    private string? PinTarget(Container container)
+    {
+        if (container.Spec.Security.Namespaces is not { Pid: NamespaceMode.Target, TargetId: var target })
+        {
+            return null;
+        }
+
+        var pin = paths.TargetPids(container.Id);
+        File.Create(pin).Dispose();
+        try
+        {
+            Mounts.Bind($"/proc/{planner.RequireTarget(target, container.SandboxId).Pid}/ns/pid", pin);
+        }
+        catch (LinuxException e) when (e.IsNotFound)
+        {
+            throw RuntimeException.FailedPrecondition($"container {target}, whose PID namespace is asked for (target_id), has just ended");
+        }
+
+        _ = planner.RequireTarget(target, container.SandboxId);
+        return pin;
+    }
 }

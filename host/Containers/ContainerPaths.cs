@@ -18,6 +18,9 @@ public sealed record ContainerPaths(string State)
     /// <summary>Beneath it, mounts whose owners are mapped.</summary>
     public string Mapped(string id) => Path.Combine(Folder(id), "mapped");
 
+    /// <summary>Where the PID namespace of the container that this one joins is pinned.</summary>
+    public string TargetPids(string id) => Path.Combine(Folder(id), "target-pid");
+
     /// <summary>Volumes that the image declares and does not contain.</summary>
     public string Volumes(string id) => Path.Combine(Folder(id), "volumes");
 

@@ -50,6 +50,11 @@ public sealed class ContainerPlanner(
         var check = table.Get(sandbox.Handler).Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
+        if (spec.Security.Namespaces is { Pid: NamespaceMode.Target, TargetId: var target })
+        {
+            RequireTarget(target, sandbox.Id);
+        }
+
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var container = new Container
         {
@@ -83,10 +88,15 @@ public sealed class ContainerPlanner(
     }
 
     /// <summary>The container whose PID namespace another joins.</summary>
-    public Container RequireTarget(string containerId) =>
-        containers.Find(containerId) is { Phase: ContainerPhase.Running, Pid: > 0 } target
+    public Container RequireTarget(string containerId, string sandboxId)
+    {
+        var target = containers.Find(containerId) is { } found && found.SandboxId == sandboxId
+            ? found
+            : throw RuntimeException.NotFound($"container {containerId}, whose PID namespace is asked for (target_id), is not in sandbox {sandboxId}");
+        return target is { Phase: ContainerPhase.Running, Pid: > 0 }
             ? target
-            : throw RuntimeException.FailedPrecondition($"container {containerId}, whose PID namespace is asked for, does not run");
+            : throw RuntimeException.FailedPrecondition($"container {containerId}, whose PID namespace is asked for (target_id), does not run");
+    }
 
     private static Dictionary<string, string> Annotations(HandlerEntry handler, Sandbox sandbox, ContainerSpec spec)
     {

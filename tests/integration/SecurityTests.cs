@@ -1,5 +1,6 @@
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
+using Grpc.Core;
 using Xunit;
 
 namespace Berth.Tests.Integration;
@@ -66,6 +67,106 @@ public sealed class SecurityTests(Suite suite)
         Assert.StartsWith(ours + "\ndevices", output, StringComparison.Ordinal);
     }
 
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task Capabilities_Ambient_ReachAnotherUserThanRoot(string handler)
+    {
+        var sets = (await LookAsync(handler, "awk '/CapAmb|CapEff|CapInh/ {print $2}' /proc/self/status", static s =>
+        {
+            s.RunAsUser = new() { Value = 1000 };
+            s.Capabilities.AddAmbientCapabilities.Add("NET_BIND_SERVICE");
+        })).Split('\n').Select(static l => Convert.ToUInt64(l, 16));
+        Assert.All(sets, static s => Assert.Equal(1ul << 10, s));
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task DeviceCgroup_LetsInWhatIsAskedForAndNoMore(string handler)
+    {
+        // Opened for writing, /dev/kmsg needs no capability; nothing is written.
+        const string Open = "for d in /dev/asked /dev/made; do (: > $d) 2>/dev/null && echo opened || echo refused; done";
+        await using var pod = await suite.PodAsync(handler);
+        foreach (var (access, expected) in ((string, string)[])[("rw", "opened\nopened"), ("r", "refused\nrefused")])
+        {
+            var container = Requests.Script("look-" + access, "mknod /dev/made c 1 11; " + Open);
+            container.Devices.Add(new Device { HostPath = "/dev/kmsg", ContainerPath = "/dev/asked", Permissions = access });
+            Assert.Equal(expected, await pod.OutputAsync(container));
+        }
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task PidMode_Target_JoinsThatContainerOfItsPod(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var first = await pod.StartAsync(Requests.Idle());
+        var debugger = Requests.Script("debugger", "tr '\\0' ' ' < /proc/1/cmdline; readlink /proc/self/ns/pid");
+        debugger.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Target;
+        debugger.Linux.SecurityContext.NamespaceOptions.TargetId = first;
+        var seen = await pod.OutputAsync(debugger);
+        Assert.StartsWith("/bin/sh -c trap", seen, StringComparison.Ordinal);
+        Assert.EndsWith((await pod.ExecAsync(first, "readlink", "/proc/self/ns/pid")).Output.Trim(), seen, StringComparison.Ordinal);
+
+        await using var other = await suite.PodAsync(handler);
+        debugger.Metadata.Attempt = 1;
+        Assert.Equal(StatusCode.NotFound, (await RefusedAsync(other, debugger)).StatusCode);
+        await suite.Client.Runtime.StopContainerAsync(new() { ContainerId = first });
+        Assert.Contains("does not run", (await RefusedAsync(pod, debugger)).Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task PidMode_Node_IsTheHostsIfThePodsIsToo(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler, static c => c.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Node);
+        var container = Requests.Script("look", "readlink /proc/self/ns/pid");
+        container.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Node;
+        Assert.Equal(Path.GetFileName(File.ResolveLinkTarget("/proc/self/ns/pid", returnFinalTarget: false)!.Name), await pod.OutputAsync(container));
+
+        await using var plain = await suite.PodAsync(handler);
+        Assert.Equal(StatusCode.InvalidArgument, (await RefusedAsync(plain, container)).StatusCode);
+    }
+
+    [Fact]
+    public async Task SecurityContext_ThatCannotBe_IsRefusedByItsFieldOrRemedy()
+    {
+        using var folder = new TempFolder();
+        (Action<LinuxContainerSecurityContext> Change, StatusCode Code, string Word)[] wrong =
+        [
+            (s => s.Seccomp = Localhost(folder["absent.json"]), StatusCode.FailedPrecondition, "absent.json does not exist"),
+            (s => s.Seccomp = Localhost(folder.File("broken.json", "{\"defaultAction\":")), StatusCode.InvalidArgument, "broken.json is not valid"),
+            (s => s.Seccomp = Localhost(folder.File("odd.json", "{\"defaultAction\":\"SCMP_ACT_SOMETHING\"}")), StatusCode.InvalidArgument, "SCMP_ACT_SOMETHING"),
+            (s => s.Seccomp = Localhost("relative.json"), StatusCode.InvalidArgument, "absolute"),
+            (s => s.Seccomp = new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost }, StatusCode.InvalidArgument, "localhost_ref"),
+            (s => s.Apparmor = Localhost("no-such-profile"), StatusCode.FailedPrecondition, "no-such-profile"),
+            (s => s.SupplementalGroupsPolicy = (SupplementalGroupsPolicy)7, StatusCode.InvalidArgument, "supplemental_groups_policy"),
+            (s => s.RunAsGroup = new() { Value = 1 }, StatusCode.InvalidArgument, "run_as_group"),
+            (s => (s.RunAsUser, s.RunAsUsername) = (new() { Value = 1 }, "www"), StatusCode.InvalidArgument, "run_as_username"),
+            (s => s.RunAsUsername = "nobody-here", StatusCode.InvalidArgument, "nobody-here"),
+            (s => s.Capabilities.AddCapabilities.Add("FLY"), StatusCode.InvalidArgument, "FLY"),
+            (s => s.Privileged = true, StatusCode.InvalidArgument, "privileged"),
+        ];
+        await using var pod = await suite.PodAsync();
+        foreach (var (change, code, word) in wrong)
+        {
+            var container = Requests.Idle();
+            change(container.Linux.SecurityContext);
+            var error = await RefusedAsync(pod, container);
+            Assert.True(error.StatusCode == code && error.Status.Detail.Contains(word, StringComparison.Ordinal), $"{word}: {error.Status}");
+        }
+    }
+
+    [Fact]
+    public async Task SecurityModules_ThatTheKernelLacks_AreRefusedUnlessNothingIsAsked()
+    {
+        Assert.SkipWhen(Linux.Kernel.HasAppArmor || Linux.Kernel.HasSelinux, "this kernel has one of them");
+        await using var pod = await suite.PodAsync();
+        var labelled = Requests.Idle();
+        labelled.Linux.SecurityContext.SelinuxOptions = new() { Type = "container_t", Level = "s0:c1,c2" };
+        Assert.Contains("SELinux", (await RefusedAsync(pod, labelled)).Status.Detail, StringComparison.Ordinal);
+        var plain = Requests.Script("plain", "echo ran");
+        plain.Linux.SecurityContext.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault };
+        plain.Linux.SecurityContext.SelinuxOptions = new();
+        plain.Mounts.Add(new Mount { HostPath = "/tmp", ContainerPath = "/data", Readonly = true, SelinuxRelabel = true });
+        Assert.Equal("ran", await pod.OutputAsync(plain));
+    }
+
     [Fact]
     public async Task NoNewPrivileges_Asked_IsSet()
     {
@@ -127,6 +228,12 @@ public sealed class SecurityTests(Suite suite)
         container.Envs.Add(new KeyValue { Key = "GREETING", Value = Google.Protobuf.ByteString.CopyFromUtf8("hello there") });
         Assert.Equal("/made/for/this\nhello there\n/bin", await pod.OutputAsync(container));
     }
+
+    private static SecurityProfile Localhost(string reference) =>
+        new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = reference };
+
+    private static async Task<RpcException> RefusedAsync(TestPod pod, ContainerConfig container) =>
+        await Assert.ThrowsAsync<RpcException>(() => pod.CreateAsync(container));
 
     private async Task<string> LookAsync(string handler, string script, Action<LinuxContainerSecurityContext> change)
     {

@@ -33,6 +33,7 @@ public sealed class StatusTests(Suite suite)
         Assert.Contains(status.RuntimeHandlers, static h => h.Name == "runc");
         // A kubelet looks for the default handler under the empty name.
         Assert.Contains(status.RuntimeHandlers, static h => h.Name == "");
+        Assert.True(status.Features is { SupplementalGroupsPolicy: true, MountOptions: true, UserNamespacesHostNetwork: false });
     }
 
     [Fact]
