@@ -18,7 +18,7 @@ public sealed class CdiTests(Suite suite) : IDisposable
         _folder.Dispose();
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task Device_ByFieldAndAnnotation_BringsAllThatItNeeds(string handler)
     {
         _folder.File("library", "of the driver");
@@ -82,7 +82,7 @@ public sealed class CdiTests(Suite suite) : IDisposable
         Assert.Contains("hook", error.Status.Detail, StringComparison.Ordinal);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task Blockio_Class_IsInTheCgroup(string handler)
     {
         var disk = Directory.EnumerateDirectories("/sys/block").Select(static d => (Name: Path.GetFileName(d), Number: File.ReadAllText(Path.Combine(d, "dev")).Trim()))

@@ -8,7 +8,7 @@ namespace Berth.Tests.Integration;
 /// <summary>Images as volumes.</summary>
 public sealed class ImageVolumeTests(Suite suite)
 {
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task ImageVolume_WholeAndParts_AreReadOnlyAndKeptInUse(string handler)
     {
         await suite.RequireAsync(handler);

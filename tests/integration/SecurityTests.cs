@@ -67,7 +67,7 @@ public sealed class SecurityTests(Suite suite)
         Assert.StartsWith(ours + "\ndevices", output, StringComparison.Ordinal);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task Capabilities_Ambient_ReachAnotherUserThanRoot(string handler)
     {
         var sets = (await LookAsync(handler, "awk '/CapAmb|CapEff|CapInh/ {print $2}' /proc/self/status", static s =>
@@ -78,7 +78,7 @@ public sealed class SecurityTests(Suite suite)
         Assert.All(sets, static s => Assert.Equal(1ul << 10, s));
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task DeviceCgroup_LetsInWhatIsAskedForAndNoMore(string handler)
     {
         // Opened for writing, /dev/kmsg needs no capability; nothing is written.
@@ -92,7 +92,7 @@ public sealed class SecurityTests(Suite suite)
         }
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task PidMode_Target_JoinsThatContainerOfItsPod(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
@@ -111,7 +111,7 @@ public sealed class SecurityTests(Suite suite)
         Assert.Contains("does not run", (await RefusedAsync(pod, debugger)).Status.Detail, StringComparison.Ordinal);
     }
 
-    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    [Theory, MemberData(nameof(Suite.OciHandlers), MemberType = typeof(Suite))]
     public async Task PidMode_Node_IsTheHostsIfThePodsIsToo(string handler)
     {
         await using var pod = await suite.PodAsync(handler, static c => c.Linux.SecurityContext.NamespaceOptions.Pid = NamespaceMode.Node);

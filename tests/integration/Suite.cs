@@ -30,6 +30,9 @@ public sealed class Suite : IAsyncLifetime
     /// <summary>The same, and runc by a plugin in a process of its own.</summary>
     public static TheoryData<string> HandlersAndApart => [.. HandlerNames, Gateway.Apart];
 
+    /// <summary>Those of them whose runtime gets config.json as the gateway writes it.</summary>
+    public static TheoryData<string> OciHandlers => ["runc", "crun", "shim-v2"];
+
     public Gateway Gateway => _gateway!;
 
     public CriClient Client => Gateway.Client;
