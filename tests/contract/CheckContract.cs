@@ -26,7 +26,7 @@ public sealed class CheckContract
         Assert.True(features.RootfsForms[0] != RootfsForm.None || features is { OwnsImageStore: true, RootfsForms.Count: > 1 }, "no form in which an image can be handed over");
     }
 
-    [Theory, ClassData(typeof(EveryMissingPart))]
+    [Theory(SkipTestWithoutData = true), ClassData(typeof(EveryMissingPart))]
     public async Task Check_WithoutAPart_IsNotReadyAndNamesThePackage(string handler, string part)
     {
         var under = HandlerUnderTest.Named(handler);
@@ -36,7 +36,7 @@ public sealed class CheckContract
         Assert.Contains(missing.Package, check.Reason);
     }
 
-    [Theory, ClassData(typeof(EveryBadOption))]
+    [Theory(SkipTestWithoutData = true), ClassData(typeof(EveryBadOption))]
     public async Task Create_WithABadOption_IsRefusedByName(string handler, string options, string named)
     {
         var failure = await Assert.ThrowsAsync<RuntimeException>(

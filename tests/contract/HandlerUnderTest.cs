@@ -9,11 +9,13 @@ internal abstract class HandlerUnderTest
     /// <summary>Names with commas between: the suite runs on these alone.</summary>
     private static readonly string? Wanted = Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS");
 
-    /// <summary>Every handler of the assembly; a class in the folder handlers is all that it takes.</summary>
-    public static IReadOnlyList<HandlerUnderTest> All { get; } =
+    /// <summary>
+    /// Every handler of the assembly; a class in the folder handlers is all that it takes. Where a plugin's folder is named, its own.
+    /// </summary>
+    public static IReadOnlyList<HandlerUnderTest> All { get; } = Kit.FolderUnderTest.Find() ??
     [
         .. typeof(HandlerUnderTest).Assembly.GetTypes()
-            .Where(static t => !t.IsAbstract && t.IsSubclassOf(typeof(HandlerUnderTest)))
+            .Where(static t => !t.IsAbstract && t.IsSubclassOf(typeof(HandlerUnderTest)) && t.GetConstructor(Type.EmptyTypes) is not null)
             .Select(static t => (HandlerUnderTest)Activator.CreateInstance(t)!)
             .Where(static h => Wanted is null || Wanted.Split(',').Contains(h.Name))
             .OrderBy(static h => h.Name, StringComparer.Ordinal),

@@ -110,7 +110,7 @@ public sealed partial class ArrowTests
         .Select(static e => e.Attribute("Include")!.Value);
 
     // `using Berth.X;` and, against going around it, `Berth.X.Name` anywhere outside a namespace line.
-    [GeneratedRegex(@"(?<!namespace )\bBerth\.(Abstractions|Linux|[A-Z][A-Za-z]+)(?=[.;])(?!\.(sock|db|log)\b)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<!namespace )\bBerth\.(Abstractions|Linux|(?!Tests\b)[A-Z][A-Za-z]+)(?=[.;])(?!\.(sock|db|log)\b)", RegexOptions.CultureInvariant)]
     private static partial Regex OurNames { get; }
 
     [GeneratedRegex(@"\[(LibraryImport|DllImport)\(|\bProcess\.Start\(|\bnew Process(StartInfo)?\b", RegexOptions.CultureInvariant)]

@@ -1,0 +1,74 @@
+using System.Collections;
+using System.Runtime.InteropServices;
+using Berth.Abstractions;
+using Berth.Linux;
+
+namespace Berth.Cli.Kit;
+
+/// <summary>The contract suite as a program of its own, run against one plugin's folder.</summary>
+/// <param name="folder">Where the program is.</param>
+/// <param name="busybox">What its containers run.</param>
+internal sealed class ContractKit(string folder, string busybox)
+{
+    private const string Assembly = "Berth.Tests.Contract.dll";
+    private const int MostOutput = 4 << 20;
+
+    /// <summary>Beside an installed program; in a built tree, beside the program's folder.</summary>
+    public static string DefaultFolder { get; } = Path.Combine(AppContext.BaseDirectory, "kit") is var installed && Directory.Exists(installed)
+        ? installed
+        : Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Berth.Tests.Contract", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/'))));
+
+    /// <param name="plugin">The plugin's folder, absolute.</param>
+    /// <param name="options">A JSON object: options by handler.</param>
+    /// <param name="only">Parts of the contract; empty is all.</param>
+    /// <param name="junit">Where the results go too; null for nowhere.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="RuntimeException">There is no kit, no plugin, or the suite did not run.</exception>
+    public async Task<KitReport> RunAsync(string plugin, string options, IReadOnlyList<string> only, string? junit, CancellationToken cancellationToken)
+    {
+        Require(File.Exists(Path.Combine(folder, Assembly)), $"the contract kit is not in {folder}: install it there, or name its folder with --kit");
+        Require(File.Exists(busybox), $"there is no busybox at {busybox}: install busybox-static, or name one with --busybox");
+        Require(File.Exists(Path.Combine(plugin, "plugin.json")), $"there is no plugin.json in {plugin}");
+        var results = junit is null ? Path.GetTempFileName() : Path.GetFullPath(junit);
+        try
+        {
+            var answer = await CommandRunner.RunAsync(Command(plugin, options, only, results), null, MostOutput, cancellationToken);
+            return new FileInfo(results) is { Exists: true, Length: > 0 }
+                ? KitReport.Read(results)
+                : throw RuntimeException.FailedPrecondition($"the suite did not run: {answer.OutputText.Trim()} {answer.Error}");
+        }
+        finally
+        {
+            if (junit is null)
+            {
+                File.Delete(results);
+            }
+        }
+    }
+
+    private Command Command(string plugin, string options, IReadOnlyList<string> only, string results)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(static e => (string)e.Key, static e => (string?)e.Value ?? "");
+        environment["BERTH_KIT_PLUGIN"] = plugin;
+        environment["BERTH_KIT_OPTIONS"] = options;
+        environment["BERTH_TEST_BUSYBOX"] = busybox;
+        return new()
+        {
+            Path = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet")),
+            Arguments =
+            [
+                Path.Combine(folder, Assembly), "-noLogo", "-noColor", "-junit", results,
+                .. only.SelectMany(static part => (string[])["-class", $"*.{part}Contract"]),
+            ],
+            Environment = environment,
+        };
+    }
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            throw RuntimeException.NotFound(otherwise);
+        }
+    }
+}

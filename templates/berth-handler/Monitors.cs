@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Berth.Abstractions;
+
+namespace Example;
+
+/// <summary>
+/// conmon, one for each container: it runs the runtime's create, holds the output, writes the log and the exit status, and
+/// does not end with the gateway. It is found again by the container's id in its command line.
+/// </summary>
+internal static class Monitors
+{
+    /// <summary>Starts it and waits for the runtime's create: the init's pid, or why the runtime refused.</summary>
+    public static async Task<(int Pid, string? Refusal)> StartAsync(Tools tools, CreateContainerRequest request)
+    {
+        // Descriptor 3, where conmon reports, is the pipe that this process reads as standard output.
+        using var process = Programs.Start(
+            "/bin/sh",
+            [
+                "-c", "export _OCI_SYNCPIPE=3; exec \"$@\" 3>&1 >/dev/null 2>&1 </dev/null", "sh", tools.Monitor, "--sync", "--full-attach",
+                "--bundle", request.BundlePath, "--cid", request.ContainerId, "--cuuid", request.ContainerId, "--name", request.Name,
+                "--runtime", tools.RuntimePath, .. tools.GlobalArguments.Select(static a => $"--runtime-arg={a}"),
+                "--log-path", request.LogPath is { } log ? $"k8s-file:{log}" : "off", "--log-level", "error",
+                "--container-pidfile", Files.Pid(request), "--persist-dir", request.PrivateDirectory,
+            ],
+            readOutput: true);
+        ContainerCgroup.Place(request.Cgroup.OverheadPath, process.Id);
+        var line = await process.StandardOutput.ReadLineAsync()
+            ?? throw RuntimeException.Unavailable($"container {request.ContainerId}: its monitor ended without a report; is there a folder for {request.LogPath}?");
+        using var report = JsonDocument.Parse(line);
+        var pid = report.RootElement.TryGetProperty("pid", out var number) ? number.GetInt32() : 0;
+        if (pid > 0)
+        {
+            ContainerCgroup.Remember(request, pid);
+            return (pid, null);
+        }
+
+        return (0, report.RootElement.TryGetProperty("message", out var message) ? message.GetString() : "the runtime gives no reason");
+    }
+
+    /// <summary>The monitor's pid, if it lives.</summary>
+    public static int? Find(string id)
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(static f => char.IsAsciiDigit(f[6])))
+        {
+            try
+            {
+                var words = File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0');
+                if (Array.IndexOf(words, "--cid") is >= 0 and var at && at + 1 < words.Length && words[at + 1] == id)
+                {
+                    return int.Parse(folder[6..], CultureInfo.InvariantCulture);
+                }
+            }
+            catch (IOException)
+            {
+                // It has ended meanwhile.
+                continue;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Waits for its end; at once if there is none.</summary>
+    public static async Task EndAsync(string id)
+    {
+        if (Find(id) is not { } pid)
+        {
+            return;
+        }
+
+        try
+        {
+            using var process = Process.GetProcessById(pid);
+            await process.WaitForExitAsync();
+        }
+        catch (ArgumentException)
+        {
+            // It has ended between the two lines.
+            return;
+        }
+    }
+
+    /// <summary>Whether it has the file open by that path: after a rotation the old one has another.</summary>
+    public static bool WritesTo(int monitor, string? path) =>
+        path is null || Directory.EnumerateFiles($"/proc/{monitor}/fd").Any(link => new FileInfo(link).LinkTarget == path);
+}

@@ -1,0 +1,81 @@
+using Berth.Abstractions;
+
+namespace Example;
+
+/// <summary>What all parts need: the runtime's command line, and the list of what was made.</summary>
+internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandlerContext context)
+{
+    private static readonly TimeSpan MonitorLimit = TimeSpan.FromSeconds(10);
+
+    // One file for each container, so that a sandbox can be removed by its id alone.
+    private string Index => Path.Combine(config.StateDirectory, "s");
+
+    public IHandlerContext Context => context;
+
+    public ExampleOptions Options => options;
+
+    public string RuntimePath => Programs.Find(options.Runtime) ?? options.Runtime;
+
+    public string Monitor => Programs.Find(options.Monitor) ?? options.Monitor;
+
+    public string[] GlobalArguments =>
+        [$"--root={Path.Combine(config.StateDirectory, "r")}", .. config.CgroupDriver == CgroupDriver.Systemd ? (string[])["--systemd-cgroup"] : []];
+
+    public string[] RuntimeCommand(string[] verb) => [RuntimePath, .. GlobalArguments, .. verb];
+
+    public Task<(int Code, string Output, string Error)> RuntimeAsync(string[] verb, CancellationToken cancellationToken) =>
+        Programs.RunAsync(RuntimePath, [.. GlobalArguments, .. verb], cancellationToken);
+
+    public void Remember(string sandbox, string container)
+    {
+        Directory.CreateDirectory(Path.Combine(Index, sandbox));
+        File.WriteAllText(Path.Combine(Index, sandbox, container), "");
+    }
+
+    public IEnumerable<string> Known(string sandbox) =>
+        Path.Combine(Index, sandbox) is var folder && Directory.Exists(folder) ? Directory.GetFiles(folder).Select(static f => Path.GetFileName(f)) : [];
+
+    public IEnumerable<string> AllKnown() => Directory.Exists(Index) ? Directory.GetDirectories(Index).SelectMany(d => Known(Path.GetFileName(d))) : [];
+
+    public bool IsAlive(string id) => Directory.Exists(Path.Combine(config.StateDirectory, "r", id)) || Monitors.Find(id) is not null;
+
+    public void Forget(string sandbox)
+    {
+        if (Directory.Exists(Path.Combine(Index, sandbox)))
+        {
+            Directory.Delete(Path.Combine(Index, sandbox), recursive: true);
+        }
+    }
+
+    /// <summary>Ends and removes a container, whatever there is of it. Absent is success.</summary>
+    /// <param name="sandbox">Its pod.</param>
+    /// <param name="id">The container.</param>
+    /// <param name="exit">Of the object that knows it, if there is one: its files stay until it has read them.</param>
+    public async Task RemoveAsync(string sandbox, string id, Task<ProcessExit>? exit)
+    {
+        if (IsAlive(id))
+        {
+            await RuntimeAsync(["kill", "--all", id, "9"], CancellationToken.None);
+            try
+            {
+                await Monitors.EndAsync(id).WaitAsync(MonitorLimit);
+            }
+            catch (TimeoutException)
+            {
+                await Programs.RunAsync("/bin/sh", ["-c", $"kill -9 {Monitors.Find(id)}"], CancellationToken.None);
+            }
+
+            var result = await RuntimeAsync(["delete", "--force", id], CancellationToken.None);
+            if (result.Code != 0 && IsAlive(id))
+            {
+                throw RuntimeException.Unavailable($"container {id}: the runtime does not delete it: {result.Error}");
+            }
+        }
+
+        await (exit ?? Task.CompletedTask);
+        if (Path.Combine(Index, sandbox, id) is var entry && File.Exists(entry))
+        {
+            File.Delete(entry);
+        }
+    }
+}
