@@ -16,6 +16,8 @@ internal sealed class ContainerFiles(string folder)
 
     private string OutOfMemory => Path.Combine(folder, "oom");
 
+    private string Settled => Path.Combine(folder, "settled");
+
     /// <summary>The init's process id, or 0 if the runtime has not written it.</summary>
     public int ReadPid() => ReadNumber(Pid) ?? 0;
 
@@ -34,6 +36,25 @@ internal sealed class ContainerFiles(string folder)
             };
     }
 
+    /// <summary>Whether the reason of the end was found.</summary>
+    public bool IsSettled => File.Exists(Settled);
+
+    /// <summary>Keeps the reason of the end, which nothing may tell any more later.</summary>
+    public void Settle(bool outOfMemory)
+    {
+        try
+        {
+            foreach (var file in outOfMemory ? (string[])[OutOfMemory, Settled] : [Settled])
+            {
+                File.WriteAllBytes(file, []);
+            }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The container was destroyed meanwhile; nobody will ask.
+        }
+    }
+
     /// <summary>Where the runtime writes the process id of an exec.</summary>
     public string ExecPid(string execId) => Path.Combine(folder, $"exec-{execId}.pid");
 
@@ -48,7 +69,7 @@ internal sealed class ContainerFiles(string folder)
     {
         if (Directory.Exists(folder))
         {
-            foreach (var file in (string[])[Pid, Exit, OutOfMemory, .. Directory.EnumerateFiles(folder, "exec-*")])
+            foreach (var file in (string[])[Pid, Exit, OutOfMemory, Settled, .. Directory.EnumerateFiles(folder, "exec-*")])
             {
                 File.Delete(file);
             }

@@ -8,6 +8,8 @@ namespace Berth.Plugins.Oci;
 /// </summary>
 internal static class ExitWatch
 {
+    private const int Killed = 128 + 9;
+
     /// <summary>Waits; never faults.</summary>
     public static async Task<ProcessExit> WaitAsync(
         string id, Monitor monitor, ContainerFiles files, ContainerCgroup cgroup, Action killInit, HandlerTools tools)
@@ -31,11 +33,20 @@ internal static class ExitWatch
         return Read(files, cgroup) ?? Lost($"its monitor (pid {monitor.Pid}) was killed", tools.Clock);
     }
 
-    /// <summary>What the monitor wrote, or null.</summary>
-    public static ProcessExit? Read(ContainerFiles files, ContainerCgroup cgroup) =>
-        files.ReadExit() is not { } exit ? null
-        // conmon may see the end before the kernel's notice of a kill; the cgroup's count is never late.
-        : exit with { OutOfMemory = exit.OutOfMemory || cgroup.WasOutOfMemory() };
+    /// <summary>What the monitor wrote, or null. The reason is found once and kept: what tells it goes with the cgroups.</summary>
+    public static ProcessExit? Read(ContainerFiles files, ContainerCgroup cgroup)
+    {
+        if (files.ReadExit() is not { } exit || files.IsSettled)
+        {
+            return files.ReadExit();
+        }
+
+        // conmon may see the end before the kernel's notice of a kill; the count is never late.
+        exit = exit with { OutOfMemory = exit.OutOfMemory || cgroup.WasOutOfMemory(exit.Code == Killed) };
+        files.Settle(exit.OutOfMemory);
+        cgroup.SettleOutOfMemory();
+        return exit;
+    }
 
     /// <summary>An end whose status nobody knows.</summary>
     public static ProcessExit Lost(string reason, TimeProvider clock) =>

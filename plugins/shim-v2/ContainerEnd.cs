@@ -6,6 +6,8 @@ namespace Berth.Plugins.ShimV2;
 /// <summary>What is done when a container has ended: its other processes, the reason, the record of its exit, its shim's memory of it, its log.</summary>
 internal static class ContainerEnd
 {
+    private const int Killed = 128 + 9;
+
     /// <summary>Does it, and returns the exit; it never faults, for an exit is a fact.</summary>
     public static async Task<ProcessExit> SettleAsync(
         string id, ProcessExit exit, Shim? shim, ContainerFacts facts, ContainerCgroup cgroup, PodLog log, ShimTools tools)
@@ -14,8 +16,9 @@ internal static class ContainerEnd
         {
             // An init takes its PID namespace along. Without one of its own, others of the container may live on.
             await cgroup.KillAsync().ConfigureAwait(false);
-            exit = exit with { OutOfMemory = cgroup.WasOutOfMemory() | tools.Events.TakeOutOfMemory(id) };
+            exit = exit with { OutOfMemory = tools.Events.TakeOutOfMemory(id) | cgroup.WasOutOfMemory(exit.Code == Killed) };
             facts.Files.WriteExit(exit);
+            cgroup.SettleOutOfMemory();
             await log.HoldAsync(id).ConfigureAwait(false);
 
             if (shim is null or { Ended.IsCompleted: true })

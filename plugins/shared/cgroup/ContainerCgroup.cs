@@ -1,4 +1,3 @@
-using System.Globalization;
 using Berth.Linux;
 
 namespace Berth.Plugins.Shared;
@@ -14,8 +13,7 @@ internal sealed class ContainerCgroup(Cgroups cgroups, string? path)
     private const int MostTries = 400;
     private const int SigKill = 9;
 
-    // ENODEV: what read(2) of a cgroup's file gives after the cgroup was removed.
-    private const int NoDevice = 19;
+    private readonly CgroupOomKills _oomKills = new(cgroups.Layout);
 
     /// <summary>The processes in it and in the cgroups beneath.</summary>
     public IReadOnlyList<int> Pids() => path is null ? [] : cgroups.Pids(path);
@@ -68,23 +66,19 @@ internal sealed class ContainerCgroup(Cgroups cgroups, string? path)
         }
     }
 
-    /// <summary>Whether the kernel killed in it for lack of memory; false if it is gone.</summary>
-    public bool WasOutOfMemory()
-    {
-        if (path is null || cgroups.Layout.Find("memory") is not { } hierarchy)
-        {
-            return false;
-        }
+    /// <summary>
+    /// Whether the kernel killed in it for lack of memory. If it is gone, the pod's count tells it of one that was killed.
+    /// </summary>
+    /// <param name="killed">Whether its init ended by SIGKILL.</param>
+    public bool WasOutOfMemory(bool killed = false) =>
+        path is not null && (_oomKills.In(path) is { } own ? own > 0 : killed && _oomKills.AnyUnexplained(path));
 
-        try
+    /// <summary>To be called once its end is on disk: no other container of the pod is charged with what was killed in it.</summary>
+    public void SettleOutOfMemory()
+    {
+        if (path is not null)
         {
-            var file = hierarchy.Folder(path) + (hierarchy.IsV2 ? "/memory.events" : "/memory.oom_control");
-            var kills = File.ReadLines(file).FirstOrDefault(static line => line.StartsWith("oom_kill ", StringComparison.Ordinal));
-            return kills is not null && long.Parse(kills.AsSpan("oom_kill ".Length), CultureInfo.InvariantCulture) > 0;
-        }
-        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException || e.HResult == NoDevice)
-        {
-            return false;
+            _oomKills.Explain(path);
         }
     }
 
