@@ -92,7 +92,7 @@ public sealed class AgentTests(GuestMachine machine, ITestOutputHelper output) :
     [Fact]
     public async Task MemoryLimit_Kills_AndIsReported()
     {
-        var config = Config("dd if=/dev/zero of=/dev/null bs=64M count=1; head -c 64m /dev/zero | sh -c 'x=$(cat); echo $x'");
+        var config = Config("exec dd if=/dev/zero of=/dev/null bs=64M count=1");
         config["linux"]!["resources"] = new JsonObject { ["memory"] = new JsonObject { ["limit"] = 16 << 20 } };
         var init = await CreateAsync("oom", config);
         var stats = (await Client.AskAsync(new() { Stats = new("oom") })).Stats!;
