@@ -13,6 +13,7 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
 {
     private const string Socket = "/run/berth/berth.sock";
     private const string NetworkFile = "/etc/cni/net.d/10-test.conflist";
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
     private TestNetwork? _network;
     private TempFolder? _logs;
     private readonly CriClient _client = new(Socket);
@@ -20,7 +21,7 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
 
     // One test for all handlers: each start of the gateway takes long where the processor is emulated.
     [Fact]
-    public async Task Restart_OfTheUnit_ReachesNoPod()
+    public async Task Restart_OrKill_OfTheUnit_ReachesNoPod()
     {
         await SystemctlAsync("start");
         // Type=notify: what systemd calls started answers.
@@ -37,6 +38,19 @@ public sealed class InstalledTests(Suite suite) : IAsyncLifetime
         {
             Assert.Equal(pid, await ContainerPidAsync(id));
             Assert.Equal((0, "alive\n", ""), await pod.ExecAsync(id, "echo", "alive"));
+        }
+
+        // Restart=always: systemd brings back what was killed.
+        gateway = await MainPidAsync();
+        using (var process = PidFd.TryOpen(gateway))
+        {
+            Assert.True(process!.Signal(9));
+        }
+
+        await Wait.ForAsync(async () => await MainPidAsync() is var pid && pid != 0 && pid != gateway && await _client.AnswersAsync(), static answers => answers, StartTime);
+        foreach (var (pod, id, pid) in running)
+        {
+            Assert.Equal((ContainerState.ContainerRunning, pid), ((await pod.StatusAsync(id)).State, await ContainerPidAsync(id)));
         }
 
         await SystemctlAsync("stop");

@@ -14,7 +14,7 @@ public sealed class ResourceTests(Suite suite)
     {
         await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Limited());
-        var pid = await PidAsync(id);
+        var pid = await suite.PidAsync(id);
         Assert.Equal(64 * MiB, CgroupFile.MemoryLimit(pid));
         Assert.Equal((20000, 100000), CgroupFile.CpuQuota(pid));
         Assert.Equal(CgroupFile.ExpectedShares(512), CgroupFile.CpuShares(pid));
@@ -33,7 +33,7 @@ public sealed class ResourceTests(Suite suite)
             ContainerId = id,
             Linux = new() { MemoryLimitInBytes = 96 * MiB, CpuQuota = 40000, CpuPeriod = 100000 },
         });
-        var pid = await PidAsync(id);
+        var pid = await suite.PidAsync(id);
         Assert.Equal(96 * MiB, CgroupFile.MemoryLimit(pid));
         Assert.Equal((40000, 100000), CgroupFile.CpuQuota(pid));
         var status = await pod.StatusAsync(id);
@@ -47,7 +47,7 @@ public sealed class ResourceTests(Suite suite)
         var container = Requests.Idle();
         container.Linux.Resources.OomScoreAdj = -998;
         var id = await pod.StartAsync(container);
-        Assert.InRange(int.Parse(await File.ReadAllTextAsync($"/proc/{await PidAsync(id)}/oom_score_adj")), -998, 0);
+        Assert.InRange(int.Parse(await File.ReadAllTextAsync($"/proc/{await suite.PidAsync(id)}/oom_score_adj")), -998, 0);
     }
 
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
@@ -85,7 +85,7 @@ public sealed class ResourceTests(Suite suite)
     public async Task Monitors_Run_OutsideTheContainersLimits()
     {
         await using var pod = await suite.PodAsync();
-        var pid = await PidAsync(await pod.StartAsync(Limited()));
+        var pid = await suite.PidAsync(await pod.StartAsync(Limited()));
         var monitor = int.Parse((await File.ReadAllLinesAsync($"/proc/{pid}/status")).First(static l => l.StartsWith("PPid:", StringComparison.Ordinal))[5..]);
         var path = CgroupFile.PathOf(monitor, "memory");
         Assert.StartsWith(pod.Config.Linux.CgroupParent + "/berth-", path, StringComparison.Ordinal);
@@ -97,11 +97,5 @@ public sealed class ResourceTests(Suite suite)
         var container = Requests.Idle("limited");
         container.Linux.Resources = new() { MemoryLimitInBytes = 64 * MiB, CpuQuota = 20000, CpuPeriod = 100000, CpuShares = 512, OomScoreAdj = 500 };
         return container;
-    }
-
-    private async Task<int> PidAsync(string id)
-    {
-        var pods = (await suite.Client.Admin.ListPodsAsync(new())).Pods;
-        return pods.SelectMany(static p => p.Containers).Single(c => c.Id == id).Pid;
     }
 }

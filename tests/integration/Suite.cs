@@ -21,11 +21,12 @@ public sealed class Suite : IAsyncLifetime
     private Registry? _registry;
     private DockerEngine? _engine;
 
-    /// <summary>The handlers that every test of the main job runs on.</summary>
+    /// <summary>The handlers that every test of the main job runs on; <c>BERTH_TEST_HANDLERS</c> makes them fewer.</summary>
     public static TheoryData<string> Handlers => [.. HandlerNames];
 
     /// <summary>The same, to be combined with something else.</summary>
-    public static string[] HandlerNames => ["runc", "crun", "shim-v2", "rkt", "docker"];
+    public static string[] HandlerNames { get; } =
+        Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS") is { Length: > 0 } few ? few.Split(',') : ["runc", "crun", "shim-v2", "rkt", "docker"];
 
     /// <summary>The same, and runc by a plugin in a process of its own.</summary>
     public static TheoryData<string> HandlersAndApart => [.. HandlerNames, Gateway.Apart];
@@ -78,6 +79,10 @@ public sealed class Suite : IAsyncLifetime
         await RequireAsync(handler);
         Assert.SkipUnless((await Gateway.AbilitiesAsync(handler)).Contains(ability), $"{handler} declares no {ability}");
     }
+
+    /// <summary>The first process of a container, as the node has it.</summary>
+    public async Task<int> PidAsync(string id) =>
+        (await Client.Admin.ListPodsAsync(new())).Pods.SelectMany(static p => p.Containers).Single(c => c.Id == id).Pid;
 
     /// <summary>Starts a gateway for one test.</summary>
     public Task<Gateway> OwnGatewayAsync(Action<JsonObject>? configure = null)

@@ -3,7 +3,8 @@ namespace Berth.Tests.Support;
 /// <summary>The limits that the kernel has for a process, on either version of cgroups.</summary>
 public static class CgroupFile
 {
-    private static readonly bool Unified = File.Exists("/sys/fs/cgroup/cgroup.controllers");
+    /// <summary>Whether version 2 is all that there is.</summary>
+    public static bool Unified { get; } = File.Exists("/sys/fs/cgroup/cgroup.controllers");
 
     /// <summary>Bytes.</summary>
     public static long MemoryLimit(int pid) => long.Parse(Read(pid, "memory", "memory.limit_in_bytes", "memory.max"));
@@ -32,6 +33,9 @@ public static class CgroupFile
         var lines = File.ReadAllLines($"/proc/{pid}/cgroup");
         return lines.Select(static l => l.Split(':', 3)).First(l => Unified ? l[0] == "0" : l[1].Split(',').Contains(controller))[2];
     }
+
+    /// <summary>The folder of a cgroup on version 2.</summary>
+    public static string Folder(string path) => "/sys/fs/cgroup" + path;
 
     private static string Read(int pid, string controller, string version1, string version2)
     {
