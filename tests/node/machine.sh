@@ -7,7 +7,7 @@ readonly guest_verdict="$guest/acceleration" guest_console="$guest/console.log"
 qemu() {
   local accelerator="$1"
   shift
-  qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -machine q35 -accel "$accelerator" -cpu max -smp 2 -m 3G \
+  qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -machine pc,usb=off,hpet=off -accel "$accelerator" -cpu max -smp 2 -m 3G \
     -kernel "$guest_kernel" -initrd "$guest_initrd" -serial stdio "$@" </dev/null
 }
 
@@ -36,13 +36,18 @@ install_for_guest() {
   touch "$stamp"
 }
 
-# The working tree and what was built of it.
+# The working tree and what was built of it, for a command; of the plugins those named, or all.
 make_repository_disk() {
-  local tree="$guest/repository"
+  local tree="$guest/repository" command="$1" plugin
+  shift
   rm -rf "$tree"
   mkdir -p "$tree/artifacts"
   git -C "$repo" ls-files -z --cached --others --exclude-standard | tar -C "$repo" --null --ignore-failed-read -T - -c | tar -C "$tree" -x --no-same-owner
-  cp -r --no-preserve=ownership "$repo/artifacts/plugins" "$repo/artifacts/tools" "$tree/artifacts/"
+  mkdir -p "$tree/artifacts/plugins" "$tree/artifacts/tools"
+  cp -r --no-preserve=ownership "$tools/docker-registry" "$tree/artifacts/tools/"
+  for plugin in "${@:-.}"; do
+    cp -r --no-preserve=ownership "$repo/artifacts/plugins/$plugin" "$tree/artifacts/plugins/"
+  done
   local project
   for project in Host Tests.Unit Tests.Contract Tests.Integration; do
     mkdir -p "$tree/artifacts/bin/Berth.$project"
@@ -50,27 +55,31 @@ make_repository_disk() {
   done
   install_for_guest
   cp -r "$guest/install" "$tree/"
-  printf '%s\n' "$1" >"$tree/command"
+  precompile "$tree/install" "$tree/artifacts/plugins" "$tree/artifacts/bin/Berth.Host" "$tree/artifacts/bin/Berth.Tests.Integration"
+  printf '%s\n' "$command" >"$tree/command"
   rm -f "$guest/repository.ext4"
   quietly mkfs.ext4 -q -O ^has_journal -d "$tree" "$guest/repository.ext4" 1G
   rm -rf "$tree"
 }
 
-# Runs a shell command in a fresh guest; what it prints comes out, what it leaves in /results comes to $1.
+# Runs a shell command in a fresh guest, with the plugins named or all; what it prints comes out, what it leaves in /results
+# comes to $1.
 run_in_guest() {
-  local results="$1" command="$2"
-  make_repository_disk "$command"
+  local results="$1"
+  make_repository_disk "${@:2}"
   choose_accelerator
   rm -rf "$results" "$guest/results.tar"
   mkdir -p "$results"
   truncate -s 256M "$guest/results.tar"
-  # no_timer_check: on a busy machine an emulated timer is late, and the kernel takes it for broken and panics.
+  # no_timer_check: on a busy machine an emulated timer is late, and the kernel takes it for broken and panics. tsc=reliable: it
+  # would take the processor's counter for broken too, and then every look at the clock is a trap. mitigations=off: retpolines
+  # are the slowest that one can have emulated. The time limits of units are for a machine that has its processor to itself.
   step "booting the guest ($accelerator); its console is kept in ${guest_console#"$repo/"}"
   qemu "$accelerator" \
     -drive "file=$guest_root,format=raw,if=virtio,snapshot=on" \
     -drive "file=$guest/repository.ext4,format=raw,if=virtio,readonly=on" \
     -drive "file=$guest/results.tar,format=raw,if=virtio" \
-    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.getty_auto=no" \
+    -append "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=off audit=0 systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.default_timeout_start_sec=900 systemd.unit=node-test.service" \
     | sed -u 's/\r$//' | tee "$guest_console"
   tar -xf "$guest/results.tar" -C "$results" 2>/dev/null && [ -s "$results/status" ] || fail "the guest ended without a result"
   return "$(cat "$results/status")"
