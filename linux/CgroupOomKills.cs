@@ -12,9 +12,6 @@ public sealed class CgroupOomKills(CgroupLayout layout)
 {
     private const string Field = "oom_kill ";
 
-    // ENODEV: what read(2) of a cgroup's file gives after the cgroup was removed.
-    private const int NoDevice = 19;
-
     // A kill between two looks changes the sum; it settles at once.
     private const int MostLooks = 10;
     private static readonly Lock Gate = new();
@@ -50,7 +47,7 @@ public sealed class CgroupOomKills(CgroupLayout layout)
                 using var folder = SafeFd.OpenDirectory(parent);
                 ExtendedAttributes.TrySet(folder, [], Attribute, Encoding.ASCII.GetBytes(kills.ToString(CultureInfo.InvariantCulture)));
             }
-            catch (LinuxException e) when (e.IsNotFound)
+            catch (LinuxException e) when (e.IsNotFound || e.Is(Libc.ENODEV))
             {
                 // The pod ended meanwhile, and its count with it.
             }
@@ -78,7 +75,7 @@ public sealed class CgroupOomKills(CgroupLayout layout)
             using var folder = SafeFd.OpenDirectory(parent);
             return ExtendedAttributes.Get(folder, [], Attribute) is { } value ? long.Parse(value, CultureInfo.InvariantCulture) : 0;
         }
-        catch (LinuxException e) when (e.IsNotFound)
+        catch (LinuxException e) when (e.IsNotFound || e.Is(Libc.ENODEV))
         {
             return 0;
         }
@@ -106,7 +103,7 @@ public sealed class CgroupOomKills(CgroupLayout layout)
             var line = File.ReadLines(folder + (isV2 ? "/memory.events" : "/memory.oom_control")).FirstOrDefault(static l => l.StartsWith(Field, StringComparison.Ordinal));
             return line is null ? null : long.Parse(line.AsSpan(Field.Length), CultureInfo.InvariantCulture);
         }
-        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException || e.HResult == NoDevice)
+        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException || e.HResult == Libc.ENODEV)
         {
             return null;
         }

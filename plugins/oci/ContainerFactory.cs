@@ -46,7 +46,7 @@ internal sealed class ContainerFactory(
     // The monitor is gone, or it was caught before the runtime had created the container.
     private async Task<ProcessExit> EndAsync(MonitoredContainer container, OciState state)
     {
-        var exit = ExitWatch.Read(container.Files, tools.CgroupOf(state));
+        var exit = ExitWatch.Read(container.Id, container.Files, tools.CgroupOf(state), tools);
         try
         {
             if (exit is null)

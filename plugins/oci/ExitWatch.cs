@@ -30,11 +30,11 @@ internal static class ExitWatch
             tools.Log.Write(PluginLogLevel.Error, $"container {id} has ended, but processes of it may be left: {e.Message}");
         }
 
-        return Read(files, cgroup) ?? Lost($"its monitor (pid {monitor.Pid}) was killed", tools.Clock);
+        return Read(id, files, cgroup, tools) ?? Lost($"its monitor (pid {monitor.Pid}) was killed", tools.Clock);
     }
 
     /// <summary>What the monitor wrote, or null. The reason is found once and kept: what tells it goes with the cgroups.</summary>
-    public static ProcessExit? Read(ContainerFiles files, ContainerCgroup cgroup)
+    public static ProcessExit? Read(string id, ContainerFiles files, ContainerCgroup cgroup, HandlerTools tools)
     {
         if (files.ReadExit() is not { } exit || files.IsSettled)
         {
@@ -43,8 +43,16 @@ internal static class ExitWatch
 
         // conmon may see the end before the kernel's notice of a kill; the count is never late.
         exit = exit with { OutOfMemory = exit.OutOfMemory || cgroup.WasOutOfMemory(exit.Code == Killed) };
-        files.Settle(exit.OutOfMemory);
-        cgroup.SettleOutOfMemory();
+        try
+        {
+            files.Settle(exit.OutOfMemory);
+            cgroup.SettleOutOfMemory();
+        }
+        catch (IOException e)
+        {
+            tools.Log.Write(PluginLogLevel.Warning, $"whether container {id} was killed for lack of memory is not kept: {e.Message}");
+        }
+
         return exit;
     }
 

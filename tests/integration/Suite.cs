@@ -125,6 +125,8 @@ public sealed class Suite : IAsyncLifetime
         finally
         {
             _folder.Dispose();
+            // Pods' slices are the kubelet's; it ends them when the pods are gone.
+            await TestCgroups.StopSliceAsync(Requests.Cgroups);
             await NatChains.RemoveUnusedAsync(CancellationToken.None);
         }
 

@@ -42,11 +42,13 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
             var id = await pod.StartAsync(container);
             var path = TestCgroups.Container(pod.Config.Linux.CgroupParent, id);
             cgroup = CgroupFile.Folder(path);
-            // crun has the process one level deeper in its scope.
-            Assert.StartsWith(path, CgroupFile.PathOf(await _suite.PidAsync(id), "memory"), StringComparison.Ordinal);
+            // crun has the process, and the limits, one level deeper in its scope.
+            var own = CgroupFile.PathOf(await _suite.PidAsync(id), "memory");
+            Assert.StartsWith(path, own, StringComparison.Ordinal);
+            var limits = CgroupFile.Folder(own);
             Assert.Equal(
                 [$"{64 * MiB}", $"{16 * MiB}", $"{48 * MiB}", "20000 100000", $"{CgroupFile.ExpectedShares(512)}", "0", "77"],
-                Values(cgroup, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight", "cpuset.cpus", "pids.max"));
+                Values(limits, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight", "cpuset.cpus", "pids.max"));
 
             await _suite.Client.Runtime.UpdateContainerResourcesAsync(new()
             {
@@ -55,7 +57,7 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
             });
             Assert.Equal(
                 [$"{96 * MiB}", "0", "max", "40000 100000", $"{CgroupFile.ExpectedShares(1024)}"],
-                Values(cgroup, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight"));
+                Values(limits, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight"));
         }
 
         await Wait.ForAsync(() => !Directory.Exists(cgroup) && !Directory.Exists(Path.GetDirectoryName(cgroup)), Limit);
