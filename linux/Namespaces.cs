@@ -157,8 +157,20 @@ public static class Namespaces
 
         foreach (var (key, value) in pins.Sysctls)
         {
+            SetSysctl(key, value);
+        }
+    }
+
+    private static void SetSysctl(string key, string value)
+    {
+        try
+        {
             using var file = SafeFd.Open($"/proc/sys/{key}", Libc.O_WRONLY);
             file.Write(Encoding.ASCII.GetBytes(value));
+        }
+        catch (LinuxException e)
+        {
+            throw new SysctlException(key, value, e);
         }
     }
 

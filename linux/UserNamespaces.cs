@@ -100,7 +100,7 @@ public static class UserNamespaces
         var result = await CommandRunner.RunAsync(command, Encoding.ASCII.GetBytes(value), 4096, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
         {
-            throw new IOException($"sysctl {key}: {result.Error}");
+            throw new SysctlException(key, value, result.Error);
         }
     }
 

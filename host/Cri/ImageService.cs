@@ -2,6 +2,7 @@ using Berth.Abstractions;
 using Berth.Containers.Rootfs;
 using Berth.Cri.Mapping;
 using Berth.Cri.Protos;
+using Berth.Cri.Wire;
 using Berth.Images;
 using Berth.Metrics;
 using Grpc.Core;
@@ -9,6 +10,7 @@ using Grpc.Core;
 namespace Berth.Cri;
 
 /// <summary>CRI's ImageService; see <see cref="RuntimeService"/> for what is where.</summary>
+[BindServiceMethod(typeof(StrictBinder), nameof(StrictBinder.Images))]
 public sealed class ImageService(
     ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, BerthMetrics metrics) : Protos.ImageService.ImageServiceBase
 {

@@ -9,6 +9,7 @@ public sealed partial class RuntimeService
     public override async Task<CreateContainerResponse> CreateContainer(CreateContainerRequest request, ServerCallContext context)
     {
         var sandbox = FindSandbox(request.PodSandboxId);
+        SandboxMapping.CheckSame(request.SandboxConfig, sandbox);
         var spec = ContainerSpecMapping.ToSpec(request.Config);
         return new() { ContainerId = await containers.Creator.CreateAsync(sandbox.Id, spec, context.CancellationToken) };
     }
@@ -32,11 +33,14 @@ public sealed partial class RuntimeService
         return new();
     }
 
-    public override Task<ListContainersResponse> ListContainers(ListContainersRequest request, ServerCallContext context) =>
-        Task.FromResult(new ListContainersResponse
+    public override Task<ListContainersResponse> ListContainers(ListContainersRequest request, ServerCallContext context)
+    {
+        var filter = ListFilters.Checked(request.Filter);
+        return Task.FromResult(new ListContainersResponse
         {
-            Containers = { containers.Registry.List().Where(container => ListFilters.Matches(container, request.Filter)).Select(ContainerMapping.ToListItem) },
+            Containers = { containers.Registry.List().Where(container => ListFilters.Matches(container, filter)).Select(ContainerMapping.ToListItem) },
         });
+    }
 
     public override Task<ContainerStatusResponse> ContainerStatus(ContainerStatusRequest request, ServerCallContext context)
     {
@@ -53,6 +57,11 @@ public sealed partial class RuntimeService
     public override async Task<UpdateContainerResourcesResponse> UpdateContainerResources(UpdateContainerResourcesRequest request, ServerCallContext context)
     {
         var container = FindContainer(request.ContainerId);
+        if (request.Windows is not null)
+        {
+            throw Field.Wrong("windows", "is given, but this is a Linux node; leave it out");
+        }
+
         var resources = ResourceMapping.ToDomain(Field.Required(request.Linux, "linux"), "linux");
         await containers.Updater.UpdateAsync(container.Id, resources, context.CancellationToken);
         return new();

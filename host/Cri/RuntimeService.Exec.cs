@@ -11,12 +11,7 @@ public sealed partial class RuntimeService
     {
         var container = FindContainer(request.ContainerId);
         var timeout = Durations.FromSeconds(request.Timeout, "timeout");
-        if (request.Cmd.Count == 0)
-        {
-            throw Field.Wrong("cmd", "is empty; give a command and its arguments");
-        }
-
-        var result = await containers.Exec.ExecSyncAsync(container.Id, [.. request.Cmd], timeout, context.CancellationToken);
+        var result = await containers.Exec.ExecSyncAsync(container.Id, StreamMapping.ToCommand(request.Cmd), timeout, context.CancellationToken);
         return new()
         {
             ExitCode = result.ExitCode,

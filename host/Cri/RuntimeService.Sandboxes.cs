@@ -41,15 +41,23 @@ public sealed partial class RuntimeService
         return Task.FromResult(answer);
     }
 
-    public override Task<ListPodSandboxResponse> ListPodSandbox(ListPodSandboxRequest request, ServerCallContext context) =>
-        Task.FromResult(new ListPodSandboxResponse
+    public override Task<ListPodSandboxResponse> ListPodSandbox(ListPodSandboxRequest request, ServerCallContext context)
+    {
+        var filter = ListFilters.Checked(request.Filter);
+        return Task.FromResult(new ListPodSandboxResponse
         {
-            Items = { sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, request.Filter)).Select(SandboxMapping.ToListItem) },
+            Items = { sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, filter)).Select(SandboxMapping.ToListItem) },
         });
+    }
 
     public override async Task<UpdatePodSandboxResourcesResponse> UpdatePodSandboxResources(UpdatePodSandboxResourcesRequest request, ServerCallContext context)
     {
         var sandbox = FindSandbox(request.PodSandboxId);
+        if (request is { Overhead: null, Resources: null })
+        {
+            throw Field.Wrong("resources", "is missing, and overhead too; give one of them");
+        }
+
         var overhead = request.Overhead is null ? null : ResourceMapping.ToDomain(request.Overhead, "overhead");
         var resources = request.Resources is null ? null : ResourceMapping.ToDomain(request.Resources, "resources");
         await sandboxes.Updater.UpdateAsync(sandbox.Id, overhead, resources, context.CancellationToken);

@@ -31,8 +31,7 @@ public sealed partial class RuntimeService
     {
         if (request.RuntimeConfig?.NetworkConfig?.PodCidr is { Length: > 0 } podCidr)
         {
-            var shown = Field.OneLine(podCidr, 128);
-            logger.PodCidr(shown);
+            logger.PodCidr(NetworkMapping.CheckCidrs(podCidr, "runtime_config.network_config.pod_cidr"));
         }
 
         return Task.FromResult(new UpdateRuntimeConfigResponse());

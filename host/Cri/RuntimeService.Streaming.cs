@@ -10,12 +10,7 @@ public sealed partial class RuntimeService
     {
         var container = FindContainer(request.ContainerId);
         var io = StreamMapping.ToIo(request.Stdin, request.Stdout, request.Stderr, request.Tty);
-        if (request.Cmd.Count == 0)
-        {
-            throw Field.Wrong("cmd", "is empty; give a command and its arguments");
-        }
-
-        return Task.FromResult(new ExecResponse { Url = streaming.Exec(container.Id, [.. request.Cmd], io).ToString() });
+        return Task.FromResult(new ExecResponse { Url = streaming.Exec(container.Id, StreamMapping.ToCommand(request.Cmd), io).ToString() });
     }
 
     public override Task<AttachResponse> Attach(AttachRequest request, ServerCallContext context)

@@ -1,8 +1,10 @@
 using Berth.Abstractions;
 using Berth.Containers;
 using Berth.Cri.Mapping;
+using Berth.Cri.Wire;
 using Berth.Sandboxes;
 using Berth.Streaming;
+using Grpc.Core;
 
 namespace Berth.Cri;
 
@@ -11,6 +13,7 @@ namespace Berth.Cri;
 /// metric and status codes are <see cref="CriInterceptor"/>'s. The parts are by noun. A method of the API that is in none
 /// of them answers Unimplemented.
 /// </summary>
+[BindServiceMethod(typeof(StrictBinder), nameof(StrictBinder.Runtime))]
 public sealed partial class RuntimeService(
     SandboxVerbs sandboxes,
     ContainerVerbs containers,

@@ -29,7 +29,8 @@ public sealed class ImageStore
     /// <summary>All images.</summary>
     public IReadOnlyCollection<ImageModel> List() => _snapshot.ById.Values;
 
-    /// <summary>The image of an id (with or without <c>sha256:</c>), a name by tag or digest, or the beginning of one id only.</summary>
+    /// <summary>The image of an id (with or without <c>sha256:</c>), a name by tag or digest, or the beginning of an id.</summary>
+    /// <exception cref="RuntimeException">More than one id begins so.</exception>
     public ImageModel? Find(string reference)
     {
         var snapshot = _snapshot;
@@ -136,7 +137,9 @@ public sealed class ImageStore
         }
 
         var found = snapshot.ById.Values.Where(i => i.Id.AsSpan(7).StartsWith(hex, StringComparison.Ordinal)).Take(2).ToList();
-        return found.Count == 1 ? found[0] : null;
+        return found.Count < 2
+            ? found.FirstOrDefault()
+            : throw RuntimeException.InvalidArgument($"the image id prefix {reference} is ambiguous, more than one image begins so: give more digits");
     }
 
     private Snapshot Load() => _database.Read(connection =>

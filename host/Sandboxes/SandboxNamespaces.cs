@@ -1,3 +1,4 @@
+using Berth.Abstractions;
 using Berth.Containers;
 using Berth.Linux;
 
@@ -37,7 +38,7 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
 
         if (pod.Count > 0)
         {
-            await MakeAsync(new NamespacePins
+            await MakeAsync(sandbox, new NamespacePins
             {
                 User = PodUsers.Of(modes, pod),
                 Network = pod.GetValueOrDefault("network"),
@@ -52,15 +53,25 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
         return pod;
     }
 
-    private static async Task MakeAsync(NamespacePins pins)
+    private static async Task MakeAsync(Sandbox sandbox, NamespacePins pins)
     {
-        if (pins.User is null)
+        try
         {
-            Namespaces.Create(pins);
+            if (pins.User is null)
+            {
+                Namespaces.Create(pins);
+            }
+            else
+            {
+                await UserNamespaces.CreateAsync(pins, CancellationToken.None);
+            }
         }
-        else
+        catch (SysctlException e)
         {
-            await UserNamespaces.CreateAsync(pins, CancellationToken.None);
+            var help = e.IsUnknown
+                ? "this kernel does not have it for a namespace of its own: load its module, or leave it out"
+                : "the kernel does not take the value: give one within its range";
+            throw new RuntimeException(RuntimeErrorCode.InvalidArgument, $"pod {sandbox.Spec.Namespace}/{sandbox.Spec.Name}: {e.Message}; {help}", e);
         }
     }
 

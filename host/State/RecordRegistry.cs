@@ -124,7 +124,7 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
         var matches = _records.Values.Where(r => r.Id.StartsWith(idOrPrefix, StringComparison.Ordinal) && IsVisible(r)).Take(2).ToList();
         return matches.Count < 2
             ? matches.FirstOrDefault()
-            : throw RuntimeException.InvalidArgument($"the id prefix {idOrPrefix} is ambiguous: give more digits");
+            : throw RuntimeException.InvalidArgument($"the id prefix {idOrPrefix} is ambiguous, more than one of the {table} begins so: give more digits");
     }
 
     private void Upsert(SqliteConnection connection, T record)

@@ -19,6 +19,7 @@ internal sealed class OciInit : IProcess
     private readonly PidFd? _process;
     private readonly bool _started;
     private readonly SharedRun _start = new();
+    private volatile bool _startAsked;
 
     public OciInit(MonitoredContainer container, OciState state, Monitor monitor, int pid, bool started, HandlerTools tools)
     {
@@ -36,8 +37,11 @@ internal sealed class OciInit : IProcess
 
     public MonitorControl Control { get; }
 
-    public Task StartAsync(CancellationToken cancellationToken) =>
-        _started ? Task.CompletedTask : _start.RunAsync(() => StartOnceAsync(cancellationToken));
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _startAsked = true;
+        return _started ? Task.CompletedTask : _start.RunAsync(() => StartOnceAsync(cancellationToken));
+    }
 
     public async Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
@@ -49,6 +53,10 @@ internal sealed class OciInit : IProcess
 
         switch (_tools.Options.Signals, scope)
         {
+            case (SignalPath.Runtime, _) when signal == SigKill && !_started && !_startAsked:
+                // Runtimes with a kernel of their own have nothing yet that a signal could reach; their sandbox's process ends it.
+                _process?.Signal(signal);
+                break;
             case (SignalPath.Runtime, _):
                 await SignalByRuntimeAsync(signal, scope, cancellationToken).ConfigureAwait(false);
                 break;

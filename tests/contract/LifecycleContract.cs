@@ -91,6 +91,15 @@ public sealed class LifecycleContract(SharedPods pods) : IClassFixture<SharedPod
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Kill_OfARefusedContainerThatNobodyStarted_EndsIt(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var container = await turn.Pod.CreateAsync(await turn.Pod.PlanAsync("", arguments: ["/bin/no-such-command"]));
+        await container.Init.SignalAsync(SigKill, SignalScope.All, CancellationToken.None);
+        await container.Init.Exit.Soon();
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
     public async Task Stdin_NotAskedFor_IsEmpty(string handler, bool serialised)
     {
         await using var turn = await pods.TakeAsync(handler, serialised);

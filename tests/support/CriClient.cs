@@ -26,6 +26,7 @@ public sealed class CriClient : IDisposable
         Runtime = new(_channel);
         Images = new(_channel);
         Admin = new(_channel);
+        Raw = new(_channel.CreateCallInvoker());
     }
 
     public RuntimeService.RuntimeServiceClient Runtime { get; }
@@ -33,6 +34,9 @@ public sealed class CriClient : IDisposable
     public ImageService.ImageServiceClient Images { get; }
 
     public Admin.Protos.Admin.AdminClient Admin { get; }
+
+    /// <summary>Any bytes to any method.</summary>
+    public RawCalls Raw { get; }
 
     /// <summary>Whether a server answers.</summary>
     public async Task<bool> AnswersAsync()

@@ -177,7 +177,8 @@ public sealed class Gateway : IAsyncDisposable
         }
     }
 
-    private async Task RemovePodsAsync()
+    /// <summary>Stops and removes all pods.</summary>
+    public async Task RemovePodsAsync()
     {
         if (_daemon!.Ended.IsCompleted)
         {

@@ -20,7 +20,7 @@ public static class LogFile
 
     internal static void CheckRelative(string logPath)
     {
-        if (logPath.StartsWith('/') || logPath.Split('/').Contains("..") || logPath.EndsWith('/') || logPath.Any(char.IsControl))
+        if (logPath.StartsWith('/') || logPath.Split('/').Contains("..") || logPath.EndsWith('/') || Path.GetFileName(logPath) == "." || logPath.Any(char.IsControl))
         {
             throw RuntimeException.InvalidArgument(
                 $"the container's log_path \"{logPath}\" must be a file's path beneath the pod's log_directory: relative, without \"..\"");

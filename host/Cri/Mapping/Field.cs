@@ -14,6 +14,11 @@ internal static class Field
     public static T Required<T>(T? value, string field)
         where T : class => value ?? throw Wrong(field, "is missing");
 
+    /// <summary>A list or map of at most so many entries.</summary>
+    public static T Bounded<T>(T values, int most, string field)
+        where T : System.Collections.ICollection =>
+        values.Count <= most ? values : throw Wrong(field, $"has {values.Count} entries; there may be {most}");
+
     /// <summary>A text that must not be empty.</summary>
     public static string Text(string value, string field) => value.Length > 0 ? value : throw Wrong(field, "is empty");
 

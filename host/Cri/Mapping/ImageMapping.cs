@@ -7,9 +7,16 @@ namespace Berth.Cri.Mapping;
 /// <summary>Images, and what a pull is asked with.</summary>
 internal static class ImageMapping
 {
+    private const int MaxReference = 4096;
+
     /// <summary>The reference or id that a request names.</summary>
-    public static string Reference(Protos.ImageSpec? image) =>
-        Field.Line(Field.Text(Field.Required(image, "image").Image, "image.image"), "image.image");
+    public static string Reference(Protos.ImageSpec? image)
+    {
+        var reference = Field.Line(Field.Text(Field.Required(image, "image").Image, "image.image"), "image.image");
+        return reference.Length <= MaxReference
+            ? reference
+            : throw Field.Wrong("image.image", $"is {Field.Show(reference)}; it has {reference.Length} characters, and there may be {MaxReference}");
+    }
 
     public static Protos.Image ToProto(ImageModel image)
     {
@@ -37,11 +44,17 @@ internal static class ImageMapping
         {
             Username = auth.Username,
             Password = auth.Password,
-            Auth = auth.Auth,
+            Auth = Auth(auth),
             ServerAddress = auth.ServerAddress,
             IdentityToken = auth.IdentityToken,
             RegistryToken = auth.RegistryToken,
         };
+
+    // What is wrong with it is not shown: it may be most of a secret.
+    private static string Auth(Protos.AuthConfig auth) =>
+        auth.Auth.Length == 0 || Convert.TryFromBase64String(auth.Auth, new byte[auth.Auth.Length], out _)
+            ? auth.Auth
+            : throw Field.Wrong("auth.auth", "is not base64 of user:password");
 
     /// <summary>The gateway's own file system comes first, because kubelets look at the first only.</summary>
     public static Protos.ImageFsInfoResponse ToProto(ImageFileSystemUsage usage) => new()

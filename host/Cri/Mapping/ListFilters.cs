@@ -7,6 +7,14 @@ namespace Berth.Cri.Mapping;
 /// <summary>Filters of lists: all that is given must hold. An id may be shortened to its beginning.</summary>
 internal static class ListFilters
 {
+    /// <summary>The filter, if its state is one that this version knows.</summary>
+    public static Protos.PodSandboxFilter? Checked(Protos.PodSandboxFilter? filter) =>
+        filter?.State is null || Enum.IsDefined(filter.State.State) ? filter : throw Field.Unknown("filter.state.state", (int)filter.State.State);
+
+    /// <summary>The filter, if its state is one that this version knows.</summary>
+    public static Protos.ContainerFilter? Checked(Protos.ContainerFilter? filter) =>
+        filter?.State is null || Enum.IsDefined(filter.State.State) ? filter : throw Field.Unknown("filter.state.state", (int)filter.State.State);
+
     public static bool Matches(Sandbox sandbox, Protos.PodSandboxFilter? filter) =>
         filter is null
         || (HasId(sandbox.Id, filter.Id)

@@ -1,13 +1,13 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using Berth.Sandboxes;
-using Google.Protobuf.Collections;
 
 namespace Berth.Cri.Mapping;
 
 /// <summary>Pod sandboxes: the request into a spec, the record into answers.</summary>
 internal static partial class SandboxMapping
 {
+    private const int MaxSysctls = 256;
+
     /// <summary>The spec that a RunPodSandbox asks for. What a field means for the machine is checked where it is used.</summary>
     public static PodSandboxSpec ToSpec(Protos.PodSandboxConfig? config)
     {
@@ -21,12 +21,24 @@ internal static partial class SandboxMapping
             Attempt = metadata.Attempt,
             Hostname = Hostname(given.Hostname),
             LogDirectory = Field.OptionalAbsolutePath(given.LogDirectory, "config.log_directory"),
-            Dns = Dns(given.DnsConfig),
-            PortMappings = [.. given.PortMappings.Select(static (port, index) => Port(port, $"config.port_mappings[{index}]"))],
+            Dns = DnsMapping.ToDomain(given.DnsConfig, "config.dns_config"),
+            PortMappings = PortMappingMapping.ToDomain(given.PortMappings, "config.port_mappings"),
             Labels = Tags.Labels(given.Labels, "config.labels"),
             Annotations = Tags.Annotations(given.Annotations, "config.annotations"),
         };
         return given.Windows is null ? WithLinux(spec, given.Linux) : throw Field.Wrong("config.windows", "is given, but this is a Linux node; leave it out");
+    }
+
+    /// <summary>
+    /// Refuses a container that is meant for another pod. A kubelet sends the pod's configuration along with each container; all of it
+    /// that counts was taken when the sandbox was made.
+    /// </summary>
+    public static void CheckSame(Protos.PodSandboxConfig? config, Sandbox sandbox)
+    {
+        if (config?.Metadata is { Uid.Length: > 0 } given && given.Uid != sandbox.Spec.Uid)
+        {
+            throw Field.Wrong("sandbox_config.metadata.uid", $"is {Field.Show(given.Uid)}, but pod sandbox {sandbox.Id} is of the pod {Field.Show(sandbox.Spec.Uid)}");
+        }
     }
 
     public static Protos.PodSandbox ToListItem(Sandbox sandbox) => new()
@@ -73,7 +85,7 @@ internal static partial class SandboxMapping
         return spec with
         {
             CgroupParent = Field.OptionalPath(linux.CgroupParent, "config.linux.cgroup_parent"),
-            Sysctls = new Dictionary<string, string>(linux.Sysctls),
+            Sysctls = Field.Bounded(linux.Sysctls, MaxSysctls, "config.linux.sysctls").ToDictionary(),
             Namespaces = namespaces.TargetId.Length == 0
                 ? namespaces : throw Field.Wrong($"{Security}.namespace_options.pid", "is TARGET, which is for containers only"),
             Privileged = security.Privileged,
@@ -86,38 +98,7 @@ internal static partial class SandboxMapping
     private static string Hostname(string hostname) =>
         hostname.Length == 0 || HostnamePattern().IsMatch(hostname)
             ? hostname
-            : throw Field.Wrong("config.hostname", $"is {Field.Show(hostname)}; it must be 1 to 64 letters, digits, dashes and dots, and start with a letter or digit");
-
-    private static DnsSpec? Dns(Protos.DNSConfig? dns) => dns is null
-        ? null
-        : new(Words(dns.Servers, "config.dns_config.servers"), Words(dns.Searches, "config.dns_config.searches"), Words(dns.Options, "config.dns_config.options"));
-
-    // resolv.conf(5) separates by blanks and lines: a word with either would say something else than the request.
-    private static IReadOnlyList<string> Words(RepeatedField<string> words, string field) =>
-        words.FirstOrDefault(static word => word.Length == 0 || word.Any(static c => char.IsControl(c) || char.IsWhiteSpace(c))) is { } wrong
-            ? throw Field.Wrong(field, $"has the entry {Field.Show(wrong)}; an entry must not be empty, nor contain blanks or control characters")
-            : [.. words];
-
-    private static PortMapping Port(Protos.PortMapping port, string field)
-    {
-        if (port.HostIp.Length > 0 && !IPAddress.TryParse(port.HostIp, out _))
-        {
-            throw Field.Wrong($"{field}.host_ip", $"is {Field.Show(port.HostIp)}; it must be an IP address, or empty for every address");
-        }
-
-        var protocol = port.Protocol switch
-        {
-            Protos.Protocol.Tcp => "tcp",
-            Protos.Protocol.Udp => "udp",
-            Protos.Protocol.Sctp => "sctp",
-            _ => throw Field.Unknown($"{field}.protocol", (int)port.Protocol),
-        };
-        return new(
-            protocol,
-            (int)Field.Within(port.ContainerPort, 1, ushort.MaxValue, $"{field}.container_port"),
-            (int)Field.Within(port.HostPort, 0, ushort.MaxValue, $"{field}.host_port"),
-            port.HostIp);
-    }
+            : throw Field.Wrong("config.hostname", $"is {Field.Show(hostname)}; it must be at most 64 characters: labels with dots between them, each of letters, digits and dashes, beginning and ending with a letter or digit");
 
     public static Protos.PodSandboxMetadata Metadata(PodSandboxSpec spec) =>
         new() { Name = spec.Name, Namespace = spec.Namespace, Uid = spec.Uid, Attempt = spec.Attempt };
@@ -128,7 +109,7 @@ internal static partial class SandboxMapping
         AdditionalIps = { ips.Skip(1).Select(static ip => new Protos.PodIP { Ip = ip }) },
     };
 
-    // 64: HOST_NAME_MAX of sethostname(2).
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9.-]{0,63}\z")]
+    // A name or an FQDN as RFC 1123 has them. 64: HOST_NAME_MAX of sethostname(2); a kubelet refuses a longer FQDN by itself.
+    [GeneratedRegex(@"\A(?=.{1,64}\z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\z")]
     private static partial Regex HostnamePattern();
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Berth.Containers.Spec;
 using Berth.Streaming;
 
 namespace Berth.Cri.Mapping;
@@ -16,6 +17,18 @@ internal static class StreamMapping
         (_, true) => throw Field.Wrong("stderr", "is true together with tty; a terminal has one output, which is stdout"),
         _ => new(stdin, stdout, stderr, tty),
     };
+
+    /// <summary>A command and its arguments.</summary>
+    public static IReadOnlyList<string> ToCommand(IReadOnlyList<string> words)
+    {
+        if (words.Count == 0 || words[0].Length == 0)
+        {
+            throw Field.Wrong("cmd", "is empty, or its first word is; give a command and its arguments");
+        }
+
+        ProcessArguments.CheckSizes(words);
+        return [.. words];
+    }
 
     /// <summary>The ports; there may be none, as newer clients name them later.</summary>
     public static IReadOnlyList<int> ToPorts(IReadOnlyCollection<int> ports) =>

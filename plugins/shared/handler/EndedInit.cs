@@ -10,6 +10,7 @@ internal sealed class EndedInit : IProcess
 {
     // As containerd reports a container that could not start.
     private const int RefusedCode = 128;
+    private const int SigKill = 9;
 
     private readonly string _id;
     private readonly string? _refusal;
@@ -57,6 +58,12 @@ internal sealed class EndedInit : IProcess
     public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken)
     {
         SignalNumber.Validate(signal);
+        // What was refused has no process, yet counts as created until it is started, or killed.
+        if (signal == SigKill && _refusal is not null)
+        {
+            EndRefused();
+        }
+
         return Task.CompletedTask;
     }
 

@@ -55,6 +55,12 @@ internal sealed class VmInit : IProcess, IProcessEvents
             _clients.Hurry();
         }
 
+        // What was refused is nothing that the guest knows, yet counts as created until it is started, or killed.
+        if (signal == SigKill && _state.Refusal is not null)
+        {
+            End(new() { Code = RefusedCode, FinishedAt = _tools.Clock.GetUtcNow() });
+        }
+
         return Exit.IsCompleted ? Task.CompletedTask : _agent.SignalAsync(_request.ContainerId, null, signal, scope == SignalScope.All, cancellationToken);
     }
 

@@ -18,6 +18,11 @@ public sealed class SandboxMappingTests
         { "config.metadata.uid", c => c.Metadata.Uid = "a/../b" },
         { "config.hostname", c => c.Hostname = "a\nevil" },
         { "config.hostname", c => c.Hostname = new string('h', 65) },
+        { "config.hostname", c => c.Hostname = "a..b" },
+        { "config.hostname", c => c.Hostname = "a.b-" },
+        { "config.hostname", c => c.Hostname = "under_score" },
+        { "config.dns_config.servers", c => c.DnsConfig = new() { Servers = { "dns.example" } } },
+        { "config.port_mappings[1].host_port", c => c.PortMappings.Add([Published(80), Published(80)]) },
         { "config.log_directory", c => c.LogDirectory = "relative" },
         { "config.log_directory", c => c.LogDirectory = "/var/log/../../etc" },
         { "config.dns_config.servers", c => c.DnsConfig = new() { Servers = { "1.1.1.1\nnameserver 6.6.6.6" } } },
@@ -142,6 +147,30 @@ public sealed class SandboxMappingTests
         Metadata = new() { Name = "web", Namespace = "shop", Uid = "u-1", Attempt = 2 },
         Linux = new() { CgroupParent = "/kubepods", SecurityContext = new() { NamespaceOptions = new() } },
     };
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("Web-1")]
+    [InlineData("0.pod.default.svc.cluster.local")]
+    [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    public void ToSpec_HostnameOrFqdnOf64Characters_IsTaken(string name)
+    {
+        var config = Config();
+        config.Hostname = name;
+        Assert.Equal(name, SandboxMapping.ToSpec(config).Hostname);
+    }
+
+    [Fact]
+    public void ToSpec_OnePortByTwoProtocolsAndAddresses_IsTaken()
+    {
+        var config = Config();
+        config.PortMappings.Add([
+            Published(53), Published(53, Protos.Protocol.Udp), Published(53, ip: "127.0.0.1"), Published(0), Published(0)]);
+        Assert.Equal(5, SandboxMapping.ToSpec(config).PortMappings.Count);
+    }
+
+    private static Protos.PortMapping Published(int port, Protos.Protocol protocol = Protos.Protocol.Tcp, string ip = "") =>
+        new() { ContainerPort = 53, HostPort = port, Protocol = protocol, HostIp = ip };
 
     private static Protos.NamespaceOption Namespaces(Protos.PodSandboxConfig config) => config.Linux.SecurityContext.NamespaceOptions;
 }

@@ -38,6 +38,29 @@ public sealed class ImageStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Find_BeginningOfTwoIds_IsRefusedAndMoreDigitsAreTaken()
+    {
+        // Some eighty ids give two that share the three digits that a beginning must have at least.
+        var tags = new Dictionary<string, string>();
+        var (first, second, prefix) = ("", "", "");
+        for (var i = 0; second.Length == 0; i++)
+        {
+            prefix = _registry.Put("many", $"v{i}", $"user-{i}", []).Value[7..10];
+            (first, second) = tags.TryAdd(prefix, $"many:v{i}") ? ("", "") : (tags[prefix], $"many:v{i}");
+        }
+
+        var image = await PullAsync(first);
+        await PullAsync(second);
+
+        var error = Assert.Throws<RuntimeException>(() => _store.Images.Find(prefix));
+        Assert.Equal(RuntimeErrorCode.InvalidArgument, error.Code);
+        Assert.Contains("more digits", error.Message, StringComparison.Ordinal);
+        Assert.Throws<RuntimeException>(() => _store.Images.Remove(prefix));
+        Assert.Equal(image.Id, _store.Images.Find(image.Id[..40])!.Id);
+        Assert.Equal(2, _store.Images.List().Count);
+    }
+
+    [Fact]
     public async Task Mount_ImageRemovedMeanwhile_KeepsItsLayersForTheContainer()
     {
         _registry.Put(

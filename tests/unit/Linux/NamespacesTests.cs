@@ -30,12 +30,12 @@ public sealed class NamespacesTests : IDisposable
     [Fact]
     public void Create_UnknownSysctl_FailsAndNamesIt()
     {
-        var failure = Assert.Throws<LinuxException>(() => Namespaces.Create(new NamespacePins
+        var failure = Assert.Throws<SysctlException>(() => Namespaces.Create(new NamespacePins
         {
             Network = Pin("net"),
             Sysctls = [new("net/no/such", "1")],
         }));
-        Assert.Contains("net/no/such", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("net.no.such", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
