@@ -20,6 +20,22 @@ public static class Kernel
     /// <summary>Whether a SELinux policy is loaded.</summary>
     public static bool HasSelinux => File.Exists("/sys/fs/selinux/enforce");
 
+    /// <summary>Whether processes can have SCTP sockets; asking loads the module where there is one, see socket(2).</summary>
+    public static bool HasSctp
+    {
+        get
+        {
+            var socket = Libc.socket(Libc.AF_INET, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, Libc.IPPROTO_SCTP);
+            if (socket < 0)
+            {
+                return false;
+            }
+
+            new SafeFd(socket).Dispose();
+            return true;
+        }
+    }
+
     /// <summary>The machine's architecture as images and seccomp profiles name it (GOARCH).</summary>
     public static string Architecture => RuntimeInformation.OSArchitecture switch
     {

@@ -51,9 +51,12 @@ public sealed class SandboxFiles(SandboxPaths paths)
         }
 
         var text = new StringBuilder("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
+        // As hosts(5) and kubelets have it: the full name, then the short one.
+        var dot = sandbox.Hostname.IndexOf('.');
+        var names = dot > 0 ? $"{sandbox.Hostname}\t{sandbox.Hostname[..dot]}" : sandbox.Hostname;
         foreach (var ip in sandbox.Ips)
         {
-            text.Append(ip).Append('\t').Append(sandbox.Hostname).Append('\n');
+            text.Append(ip).Append('\t').Append(names).Append('\n');
         }
 
         File.WriteAllText(paths.Hosts(sandbox.Id), text.ToString());

@@ -33,6 +33,9 @@ internal static partial class SandboxLog
     [LoggerMessage(209, LogLevel.Information, "{Folder} belongs to no record: removed")]
     public static partial void FolderSwept(ILogger logger, string folder);
 
+    [LoggerMessage(211, LogLevel.Warning, "sandbox {SandboxId} publishes ports, but no plugin of CNI network {Network} has the capability portMappings: unless the network does it by itself, nothing is published")]
+    public static partial void PortsNotAsked(ILogger logger, string sandboxId, string network);
+
     [LoggerMessage(210, LogLevel.Debug, "a removal is still owed: {Reason}")]
     public static partial void StillOwed(ILogger logger, string reason);
 }

@@ -5,7 +5,7 @@ using Berth.Network;
 namespace Berth.Sandboxes;
 
 /// <summary>A pod's attachment to the network: CNI ADD and DEL, with what DEL needs recorded before ADD runs.</summary>
-public sealed class SandboxNetwork(CniConfiguration configuration, CniInvoker invoker, SandboxRegistry registry)
+public sealed class SandboxNetwork(CniConfiguration configuration, CniInvoker invoker, SandboxRegistry registry, ILogger<SandboxNetwork> log)
 {
     /// <summary>The configuration that the next pod gets.</summary>
     public CniNetworkList RequireConfiguration()
@@ -24,6 +24,12 @@ public sealed class SandboxNetwork(CniConfiguration configuration, CniInvoker in
 
         var config = RequireConfiguration();
         registry.Update(sandboxId, s => s with { CniConfig = config.Json });
+        // Some networks publish ports without being told by CNI, so this is no refusal.
+        if (spec.PortMappings.Any(static p => p.HostPort > 0) && !config.Plugins.Any(static p => p.Capabilities.Contains("portMappings")))
+        {
+            SandboxLog.PortsNotAsked(log, sandboxId, config.Name);
+        }
+
         var result = await invoker.AddAsync(Request(sandboxId, spec, netns, config.Json), CancellationToken.None);
         registry.Update(sandboxId, s => s with { CniResult = result.RawResult });
         return result;

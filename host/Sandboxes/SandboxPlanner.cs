@@ -4,6 +4,7 @@ using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
 using Berth.Containers.Spec;
+using Berth.Linux;
 using Berth.Metrics;
 using Berth.Plugins;
 
@@ -37,6 +38,7 @@ public sealed class SandboxPlanner(
                 $"pod {spec.Namespace}/{spec.Name} asks for a user namespace, which this machine does not have: {missing}; use the host's users (hostUsers: true)");
         }
 
+        RefuseSctp(spec, features);
         if (!hostNetwork)
         {
             _ = network.RequireConfiguration();
@@ -89,6 +91,16 @@ public sealed class SandboxPlanner(
         {
             throw RuntimeException.InvalidArgument(
                 $"pod {spec.Namespace}/{spec.Name} asks for {what}, which handler {handler} does not have; choose another RuntimeClass");
+        }
+    }
+
+    // A handler whose containers are no processes of this kernel brings one of its own.
+    private static void RefuseSctp(PodSandboxSpec spec, HandlerFeatures features)
+    {
+        if (features.HostProcesses && spec.PortMappings.FirstOrDefault(static p => p is { Protocol: "sctp", HostPort: > 0 }) is { } port && !Kernel.HasSctp)
+        {
+            throw RuntimeException.FailedPrecondition(
+                $"pod {spec.Namespace}/{spec.Name} publishes port {port.HostPort}/sctp, but this node's kernel has no SCTP: load its module (modprobe sctp), or choose a node that has it");
         }
     }
 

@@ -50,4 +50,28 @@ public sealed class LogTests(Suite suite)
         Assert.Equal("second", pod.Log("talk.log")[0].Text);
         Assert.Equal("first", Assert.Single(pod.Log("talk.log.1")).Text);
     }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task ReopenContainerLog_UnderLoad_LosesAndDoublesNothing(string handler)
+    {
+        const int Rotations = 8, LinesPerFile = 20_000;
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Requests.Script("flood", "i=0; while ! [ -e /tmp/stop ]; do seq $i $((i+4999)); i=$((i+5000)); done; seq $i $((i+9)) | tr '\\n' ' '"));
+        var path = Path.Combine(pod.Config.LogDirectory, "flood.log");
+        for (var number = 0; number < Rotations; number++)
+        {
+            // A line has some forty bytes.
+            await Wait.ForAsync(() => File.Exists(path) && new FileInfo(path).Length > LinesPerFile * 40, TimeSpan.FromSeconds(20));
+            File.Move(path, $"{path}.{number}");
+            await suite.Client.Runtime.ReopenContainerLogAsync(new() { ContainerId = id });
+        }
+
+        await pod.ExecAsync(id, "touch", "/tmp/stop");
+        Assert.Equal(0, (await pod.ExitedAsync(id)).ExitCode);
+        var lines = Enumerable.Range(0, Rotations).SelectMany(n => LogLine.Read($"{path}.{n}")).Concat(LogLine.Read(path));
+        var numbers = LogLine.Join(lines, "stdout").Split(['\n', ' '], StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(numbers.Length > Rotations * LinesPerFile, $"{numbers.Length} lines");
+        var wrong = Enumerable.Range(0, numbers.Length).Where(i => numbers[i] != i.ToString(System.Globalization.CultureInfo.InvariantCulture)).Take(3).Select(i => $"{numbers[i]} at {i}");
+        Assert.Empty(wrong);
+    }
 }

@@ -5,10 +5,16 @@ namespace Berth.Tests.Support;
 /// </summary>
 public sealed class Forwarding : IDisposable
 {
-    private const string Setting = "/proc/sys/net/ipv4/ip_forward";
-    private readonly string _before = File.ReadAllText(Setting);
+    private readonly string _setting;
+    private readonly string _before;
 
-    public Forwarding() => File.WriteAllText(Setting, "1");
+    /// <param name="setting">The kernel's setting, IPv4's by default.</param>
+    public Forwarding(string setting = "net/ipv4/ip_forward")
+    {
+        _setting = "/proc/sys/" + setting;
+        _before = File.ReadAllText(_setting);
+        File.WriteAllText(_setting, "1");
+    }
 
-    public void Dispose() => File.WriteAllText(Setting, _before);
+    public void Dispose() => File.WriteAllText(_setting, _before);
 }

@@ -68,13 +68,15 @@ public sealed class MachineState
         ((IEnumerable<string>)["net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/ipv6/conf/all/forwarding", "kernel/hostname", "kernel/shmmax", "kernel/sem", "kernel/msgmax"])
             .Select(static s => $"setting {s} = {ReadOrEmpty("/proc/sys/" + s).Trim()}");
 
-    private static async Task<IEnumerable<string>> RulesAsync()
+    private static async Task<IEnumerable<string>> RulesAsync() => [.. await RulesAsync("iptables-save"), .. await RulesAsync("ip6tables-save")];
+
+    private static async Task<IEnumerable<string>> RulesAsync(string program)
     {
-        var saved = await CommandRunner.RunAsync(new Command { Path = "iptables-save" }, null, 16 * 1024 * 1024, CancellationToken.None);
+        var saved = await CommandRunner.RunAsync(new Command { Path = program }, null, 16 * 1024 * 1024, CancellationToken.None);
         return saved.OutputText.Split('\n')
             // A table's own chains, which have a policy, come with its first use. The counters of a chain change by themselves.
             .Where(static l => l.StartsWith('-') || (l.StartsWith(':') && l.Split(' ')[1] == "-"))
-            .Select(static l => "rule " + (l.StartsWith(':') ? l.Split(' ')[0] : l));
+            .Select(l => $"rule of {program}: {(l.StartsWith(':') ? l.Split(' ')[0] : l)}");
     }
 
     private static string ReadOrEmpty(string path)
