@@ -103,6 +103,7 @@ internal static class GatewayServices
         .AddSingleton<Trash>()
         .AddSingleton<LayerStore>()
         .AddSingleton<ImageStore>()
+        .AddSingleton<Bandwidth>()
         .AddSingleton<RegistryClient>()
         .AddSingleton<ImagePuller>()
         .AddSingleton<ImageImporter>()
@@ -193,6 +194,7 @@ internal static class GatewayServices
         .AddSingleton<IDoctorCheck>(static s => new NetworkCheck(() => s.GetRequiredService<CniConfiguration>().Current is { Ready: false } status ? status.Message : null))
         .AddSingleton<IDoctorCheck, PrivilegesCheck>()
         .AddSingleton<IDoctorCheck, OwedCheck>()
+        .AddSingleton<ImagePull>(static s => s.GetRequiredService<ImagePuller>().Begin)
         .AddSingleton<ImageImport>(static s => async (path, name, cancellationToken) =>
         {
             var images = await s.GetRequiredService<ImageImporter>().ImportAsync(path, name, cancellationToken);

@@ -38,6 +38,23 @@ public sealed class AdminClient : IDisposable
     public Task<ImportImageResponse> ImportImageAsync(ImportImageRequest request, CancellationToken cancellationToken) =>
         CallAsync(_api.ImportImageAsync(request, cancellationToken: cancellationToken));
 
+    /// <summary>Pulls; the image at last.</summary>
+    public async Task<ImportedImage> PullImageAsync(PullImageRequest request, Action<PullImageProgress> show, CancellationToken cancellationToken)
+    {
+        using var call = _api.PullImage(request, cancellationToken: cancellationToken);
+        return await TellAsync(async () =>
+        {
+            ImportedImage? image = null;
+            await foreach (var progress in call.ResponseStream.ReadAllAsync(cancellationToken))
+            {
+                show(progress);
+                image = progress.Image;
+            }
+
+            return image ?? throw new RpcException(new(StatusCode.Internal, "the gateway ended the pull without an image"));
+        });
+    }
+
     public void Dispose() => _channel.Dispose();
 
     private static SocketsHttpHandler Handler(string path) => new()
@@ -60,12 +77,17 @@ public sealed class AdminClient : IDisposable
 
     private async Task<T> CallAsync<T>(AsyncUnaryCall<T> call)
     {
+        using (call)
+        {
+            return await TellAsync(() => call.ResponseAsync);
+        }
+    }
+
+    private async Task<T> TellAsync<T>(Func<Task<T>> ask)
+    {
         try
         {
-            using (call)
-            {
-                return await call;
-            }
+            return await ask();
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && e.Status.DebugException is { } cause)
         {

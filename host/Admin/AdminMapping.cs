@@ -1,6 +1,7 @@
 using Berth.Abstractions;
 using Berth.Admin.Protos;
 using Berth.Containers;
+using Berth.Images;
 using Berth.Plugins;
 using Berth.Sandboxes;
 
@@ -76,5 +77,10 @@ internal static class AdminMapping
         State = container.Phase.ToString(),
         Image = container.Spec.UserSpecifiedImage.Length > 0 ? container.Spec.UserSpecifiedImage : container.Spec.Image,
         Pid = container.Pid,
+    };
+
+    public static PullImageProgress ToProgress(PullProgress progress) => new()
+    {
+        Layers = { progress.Layers.Select(static l => new PulledLayer { Digest = l.Digest, SizeBytes = l.SizeBytes, ReceivedBytes = l.ReceivedBytes, Host = l.Host }) },
     };
 }

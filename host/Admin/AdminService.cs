@@ -3,6 +3,8 @@ using Berth.Abstractions;
 using Berth.Admin.Protos;
 using Berth.Configuration;
 using Berth.Containers;
+using Berth.Images;
+using Berth.Images.Registries;
 using Berth.Plugins;
 using Berth.Sandboxes;
 using Grpc.Core;
@@ -12,12 +14,16 @@ namespace Berth.Admin;
 /// <summary>Imports an OCI layout or a `docker save` archive of this machine; answers with the images' ids and names.</summary>
 public delegate Task<IReadOnlyList<(string Id, IReadOnlyList<string> Names)>> ImageImport(string path, string? name, CancellationToken cancellationToken);
 
-/// <summary>What the command line asks a live gateway. It reads from memory; only an import changes anything.</summary>
+/// <summary>Pulls an image.</summary>
+public delegate RunningPull ImagePull(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken);
+
+/// <summary>What the command line asks a live gateway. It reads from memory; only an import and a pull change anything.</summary>
 public sealed class AdminService(
-    HandlerTable handlers, BerthOptions options, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import)
+    HandlerTable handlers, BerthOptions options, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull)
     : Protos.Admin.AdminBase
 {
     private const int LongestManifest = 1 << 20;
+    private static readonly TimeSpan ProgressPeriod = TimeSpan.FromMilliseconds(200);
 
     public override Task<ListPodsResponse> ListPods(ListPodsRequest request, ServerCallContext context)
     {
@@ -60,6 +66,22 @@ public sealed class AdminService(
 
         var images = await import(request.Path, request.Name.Length == 0 ? null : request.Name, context.CancellationToken);
         return new() { Images = { images.Select(static i => new ImportedImage { Id = i.Id, Names = { i.Names } }) } };
+    }
+
+    public override async Task PullImage(PullImageRequest request, IServerStreamWriter<PullImageProgress> responseStream, ServerCallContext context)
+    {
+        var credentials = request.Username.Length == 0 ? null : new RegistryCredentials { Username = request.Username, Password = request.Password };
+        var running = pull(request.Image, credentials, context.CancellationToken);
+        while (await Task.WhenAny(running.Image, Task.Delay(ProgressPeriod, context.CancellationToken)) != running.Image)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            await responseStream.WriteAsync(AdminMapping.ToProgress(running.Progress), context.CancellationToken);
+        }
+
+        var image = await running.Image;
+        var last = AdminMapping.ToProgress(running.Progress);
+        last.Image = new() { Id = image.Id, Names = { image.RepoTags.Concat(image.RepoDigests) } };
+        await responseStream.WriteAsync(last, context.CancellationToken);
     }
 
     private static JsonElement Parse(string json)

@@ -30,11 +30,14 @@ internal static class CliOutput
 
     public static void Line(ParseResult result, string line) => result.InvocationConfiguration.Output.WriteLine(Printable(line));
 
+    /// <summary>Whether somebody looks at it, and the cursor can be moved.</summary>
+    public static bool IsTerminal(ParseResult result) => !System.Console.IsOutputRedirected && result.InvocationConfiguration.Output == System.Console.Out;
+
     private static IAnsiConsole Console(ParseResult result)
     {
         var output = result.InvocationConfiguration.Output;
         var settings = new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) };
-        if (!System.Console.IsOutputRedirected && output == System.Console.Out)
+        if (IsTerminal(result))
         {
             return AnsiConsole.Create(settings);
         }

@@ -170,6 +170,15 @@ public sealed record ImagesOptions
     /// <summary>A docker config.json with credentials; empty for none.</summary>
     public string AuthFile { get; init; } = "";
 
+    /// <summary>Images that kubelets' collection leaves alone and nobody removes: references, or patterns with <c>*</c> over full names.</summary>
+    public IReadOnlyList<string> Pinned { get; init; } = [];
+
+    /// <summary>Images that are pulled at a time; the others wait.</summary>
+    public int MaxParallelPulls { get; init; } = 16;
+
+    /// <summary>What all downloads together may take of the network; 0 is no limit.</summary>
+    public long MaxBytesPerSecond { get; init; }
+
     /// <summary>Layers that are fetched at a time, over all pulls.</summary>
     public int MaxParallelLayers { get; init; } = 4;
 }

@@ -130,8 +130,34 @@ internal static class OptionsReader
         {
             Registries = node.FilePath("registries", defaults.Registries),
             AuthFile = node.FilePath("authFile", defaults.AuthFile),
+            Pinned = Pinned(node),
+            MaxParallelPulls = (int)(node.Number("maxParallelPulls", 1, 256) ?? defaults.MaxParallelPulls),
+            MaxBytesPerSecond = node.Number("maxBytesPerSecond", 0, long.MaxValue) is { } rate ? Rate(node, rate) : defaults.MaxBytesPerSecond,
             MaxParallelLayers = (int)(node.Number("maxParallelLayers", 1, 64) ?? defaults.MaxParallelLayers),
         };
+    }
+
+    private static IReadOnlyList<string> Pinned(ConfigNode node)
+    {
+        var names = node.Texts("pinned") ?? [];
+        foreach (var wrong in names.Where(static n => n.Any(static c => char.IsWhiteSpace(c) || char.IsControl(c))))
+        {
+            node.Error("pinned", $"'{wrong}' is neither an image reference such as registry.k8s.io/pause:3.10 nor a pattern with *");
+        }
+
+        return names;
+    }
+
+    // Below this a layer would look like one that stalls.
+    private static long Rate(ConfigNode node, long rate)
+    {
+        const long Least = 64 * 1024;
+        if (rate is > 0 and < Least)
+        {
+            node.Error("maxBytesPerSecond", $"{rate} is less than {Least}; 0 is no limit");
+        }
+
+        return rate;
     }
 
     private static NetworkOptions Network(ConfigNode node)

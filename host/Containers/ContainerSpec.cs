@@ -13,6 +13,12 @@ public sealed record ContainerSpec
     /// <summary>The name that the user wrote, for display; empty if not given.</summary>
     public string UserSpecifiedImage { get; init; } = "";
 
+    /// <summary>Of the request's ImageSpec; shown as given.</summary>
+    public IReadOnlyDictionary<string, string> ImageAnnotations { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The handler that the image is meant for, as the request's ImageSpec says; shown as given.</summary>
+    public string ImageRuntimeHandler { get; init; } = "";
+
     public IReadOnlyList<string> Command { get; init; } = [];
 
     public IReadOnlyList<string> Args { get; init; } = [];

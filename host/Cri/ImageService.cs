@@ -47,11 +47,13 @@ public sealed class ImageService(
     public override async Task<PullImageResponse> PullImage(PullImageRequest request, ServerCallContext context)
     {
         var reference = ImageMapping.Reference(request.Image);
+        var asked = ImageMapping.Asked(request.Image);
         var started = metrics.PullStart();
         var result = "ok";
         try
         {
             var image = await puller.PullAsync(reference, ImageMapping.Credentials(request.Auth), context.CancellationToken);
+            _ = store.SetAsked(image.Id, asked);
             return new() { ImageRef = image.Id };
         }
         catch (Exception e)

@@ -31,7 +31,8 @@ public sealed partial class RuntimeService
     {
         if (request.RuntimeConfig?.NetworkConfig?.PodCidr is { Length: > 0 } podCidr)
         {
-            logger.PodCidr(NetworkMapping.CheckCidrs(podCidr, "runtime_config.network_config.pod_cidr"));
+            var checkedCidr = NetworkMapping.CheckCidrs(podCidr, "runtime_config.network_config.pod_cidr");
+            logger.PodCidr(checkedCidr);
         }
 
         return Task.FromResult(new UpdateRuntimeConfigResponse());

@@ -26,9 +26,25 @@ public sealed record ImageModel
     /// <summary>The layers, lowest first.</summary>
     public required IReadOnlyList<long> LayerIds { get; init; }
 
-    /// <summary>Kubelets leave it alone when they collect garbage.</summary>
+    /// <summary>Kubelets leave it alone when they collect garbage, and nobody removes it.</summary>
     public bool Pinned { get; init; }
+
+    /// <summary>What the last pull of it was asked with.</summary>
+    public PulledFor Asked { get; init; } = PulledFor.Nothing;
 
     /// <summary>The name that containers report for it: by digest where there is one.</summary>
     public string Reference => RepoDigests.Count > 0 ? RepoDigests[0] : Id;
+}
+
+/// <summary>The rest of a pull's ImageSpec: kept and shown, for nothing here depends on it.</summary>
+/// <param name="Annotations">Of the ImageSpec.</param>
+/// <param name="RuntimeHandler">The handler that the image is meant for. One copy serves them all.</param>
+public sealed record PulledFor(IReadOnlyDictionary<string, string> Annotations, string RuntimeHandler)
+{
+    public static PulledFor Nothing { get; } = new(new Dictionary<string, string>(), "");
+
+    public bool IsSame(PulledFor other) =>
+        RuntimeHandler == other.RuntimeHandler
+        && Annotations.Count == other.Annotations.Count
+        && Annotations.All(a => other.Annotations.TryGetValue(a.Key, out var value) && value == a.Value);
 }

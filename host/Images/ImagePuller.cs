@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Configuration;
 using Berth.Images.Layers;
 using Berth.Images.Manifests;
 using Berth.Images.Registries;
@@ -11,24 +13,50 @@ namespace Berth.Images;
 /// Pulls an image: which digest, its manifest for this machine, its configuration, its layers, then one row. Equal pulls
 /// with equal credentials are one; a caller that gives up leaves it running, and its retry joins.
 /// </summary>
-public sealed class ImagePuller(RegistryClient registries, LayerStore layers, ImageStore images, TimeProvider time, ILogger<ImagePuller> logger)
+public sealed class ImagePuller(
+    RegistryClient registries, LayerStore layers, ImageStore images, ImagesOptions options, TimeProvider time, ILogger<ImagePuller> logger) : IDisposable
 {
     private const int DeepestIndex = 2;
 
     private readonly SingleFlight<ImageModel> _pulls = new();
+    private readonly ConcurrentDictionary<string, PullProgress> _progress = new();
+    private readonly SemaphoreSlim _slots = new(options.MaxParallelPulls);
 
     /// <summary>Pulls by tag or digest.</summary>
     /// <exception cref="RuntimeException">InvalidArgument, NotFound, PermissionDenied, Unavailable, DataLoss or ResourceExhausted.</exception>
-    public Task<ImageModel> PullAsync(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken)
+    public Task<ImageModel> PullAsync(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        Begin(reference, credentials, cancellationToken).Image;
+
+    /// <summary>Pulls, or joins the pull that runs, and shows how far it is.</summary>
+    public RunningPull Begin(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken)
     {
         var parsed = ImageReference.Parse(reference);
-        return _pulls.RunAsync($"{parsed} {credentials?.Fingerprint()}", () => PullAsync(parsed, credentials), cancellationToken);
+        var key = $"{parsed} {credentials?.Fingerprint()}";
+        var progress = _progress.GetOrAdd(key, static _ => new());
+        return new(_pulls.RunAsync(key, () => PullInTurnAsync(key, parsed, credentials, progress), cancellationToken), progress);
     }
 
-    private async Task<ImageModel> PullAsync(ImageReference reference, RegistryCredentials? credentials)
+    /// <inheritdoc/>
+    public void Dispose() => _slots.Dispose();
+
+    private async Task<ImageModel> PullInTurnAsync(string key, ImageReference reference, RegistryCredentials? credentials, PullProgress progress)
+    {
+        await _slots.WaitAsync();
+        try
+        {
+            return await PullAsync(reference, credentials, progress);
+        }
+        finally
+        {
+            _slots.Release();
+            _progress.TryRemove(key, out _);
+        }
+    }
+
+    private async Task<ImageModel> PullAsync(ImageReference reference, RegistryCredentials? credentials, PullProgress progress)
     {
         var started = time.GetTimestamp();
-        using var session = registries.Open(reference, credentials);
+        using var session = registries.Open(reference, credentials, progress);
         if (await TryReuseAsync(session, reference) is { } present)
         {
             return present;
@@ -40,6 +68,7 @@ public sealed class ImagePuller(RegistryClient registries, LayerStore layers, Im
         var config = await session.FetchConfigAsync(manifest.Config, CancellationToken.None);
         var blobs = LayerList.Match(manifest.Layers, ImageConfig.Parse(config, reference.ToString()), reference.ToString());
         stage = Stage("manifests", stage);
+        progress.Expect(blobs);
         using var lease = await layers.EnsureAsync(blobs, session, CancellationToken.None);
         Stage("layers", stage);
         var image = images.Put(new()
@@ -97,3 +126,8 @@ public sealed class ImagePuller(RegistryClient registries, LayerStore layers, Im
         return ((Manifest)document, fetched.Content);
     }
 }
+
+/// <summary>A pull that runs, or has ended.</summary>
+/// <param name="Image">Its result.</param>
+/// <param name="Progress">How far it is.</param>
+public sealed record RunningPull(Task<ImageModel> Image, PullProgress Progress);

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
+using System.Text.Json;
 using Berth.Abstractions;
+using Berth.Configuration;
 using Berth.State;
 
 namespace Berth.Images;
@@ -16,13 +18,15 @@ public sealed class ImageStore
     private readonly StateDatabase _database;
     private readonly LayerStore _layers;
     private readonly TimeProvider _time;
+    private readonly PinnedImages _pinned;
     private readonly ILogger<ImageStore> _logger;
     private volatile Snapshot _snapshot;
 
     /// <summary>Reads what the database has.</summary>
-    public ImageStore(StateDatabase database, LayerStore layers, TimeProvider time, ILogger<ImageStore> logger)
+    public ImageStore(StateDatabase database, LayerStore layers, ImagesOptions options, TimeProvider time, ILogger<ImageStore> logger)
     {
         (_database, _layers, _time, _logger) = (database, layers, time, logger);
+        _pinned = new(options);
         _snapshot = Load();
     }
 
@@ -56,11 +60,17 @@ public sealed class ImageStore
     /// Removes the image with all its names, whichever of them it is called by: kubelets collect images, not names, and
     /// containerd does the same. None is success. Containers keep its layers.
     /// </summary>
+    /// <exception cref="RuntimeException">The configuration pins it.</exception>
     public void Remove(string reference)
     {
         if (Find(reference) is not { } image)
         {
             return;
+        }
+
+        if (image.Pinned)
+        {
+            throw RuntimeException.FailedPrecondition($"image {reference} is pinned by images.pinned of the gateway's configuration; take it from there first");
         }
 
         lock (_gate)
@@ -112,6 +122,24 @@ public sealed class ImageStore
         }
     }
 
+    /// <summary>Keeps what an image was pulled with; null if it has gone.</summary>
+    internal ImageModel? SetAsked(string imageId, PulledFor asked)
+    {
+        lock (_gate)
+        {
+            if (!_snapshot.ById.TryGetValue(imageId, out var image) || image.Asked.IsSame(asked))
+            {
+                return image;
+            }
+
+            _database.Write(c => c.Execute(
+                "UPDATE images SET annotations = $annotations, runtime_handler = $handler WHERE id = $id",
+                ("$annotations", JsonSerializer.Serialize(asked.Annotations)), ("$handler", asked.RuntimeHandler), ("$id", imageId)));
+            _snapshot = Load();
+            return _snapshot.ById[imageId];
+        }
+    }
+
     /// <summary>Gives an image that is here one more name; null if it has gone.</summary>
     internal ImageModel? AddName(string imageId, string name)
     {
@@ -147,8 +175,8 @@ public sealed class ImageStore
         var names = connection.Query("SELECT image_id, name FROM image_names ORDER BY name", static r => (Id: r.GetString(0), Name: r.GetString(1))).ToLookup(static n => n.Id, static n => n.Name);
         var layers = connection.Query("SELECT image_id, layer_id FROM image_layers ORDER BY image_id, position", static r => (Id: r.GetString(0), Layer: r.GetInt64(1))).ToLookup(static l => l.Id, static l => l.Layer);
         var rows = connection.Query(
-            "SELECT id, config, size_bytes, pinned FROM images ORDER BY created_at, id",
-            static r => (Id: r.GetString(0), Config: (byte[])r[1], Size: r.GetInt64(2), Pinned: r.GetBoolean(3)));
+            "SELECT id, config, size_bytes, annotations, runtime_handler FROM images ORDER BY created_at, id",
+            static r => (Id: r.GetString(0), Config: (byte[])r[1], Size: r.GetInt64(2), Annotations: r.GetString(3), Handler: r.GetString(4)));
         var images = rows.Select(row => Read(row.Id, row.Config, names[row.Id]) is { } config
             ? new ImageModel
             {
@@ -158,7 +186,8 @@ public sealed class ImageStore
                 SizeBytes = row.Size,
                 Config = config,
                 LayerIds = [.. layers[row.Id]],
-                Pinned = row.Pinned,
+                Pinned = _pinned.Contains(names[row.Id]),
+                Asked = new(JsonSerializer.Deserialize<Dictionary<string, string>>(row.Annotations)!, row.Handler),
             }
             : null).OfType<ImageModel>().ToList();
         return new Snapshot(images);

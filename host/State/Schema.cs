@@ -45,6 +45,11 @@ internal static class Schema
             handler TEXT NOT NULL, image_id TEXT NOT NULL, complete INTEGER NOT NULL, used_bytes INTEGER NOT NULL DEFAULT 0,
             inodes INTEGER NOT NULL DEFAULT 0, mountpoint TEXT NOT NULL DEFAULT '', PRIMARY KEY (handler, image_id)) STRICT;
         """,
+        """
+        -- What an image was pulled with: annotations as JSON. The column pinned is no longer read: the configuration says it.
+        ALTER TABLE images ADD COLUMN annotations TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE images ADD COLUMN runtime_handler TEXT NOT NULL DEFAULT '';
+        """,
     ];
 
     public static void Migrate(SqliteConnection connection)

@@ -205,7 +205,8 @@ public sealed class ImageTests(Suite suite)
     public async Task ImageFsInfo_Asked_CountsWhatIsThere()
     {
         var info = await suite.Client.Images.ImageFsInfoAsync(new());
-        var images = Assert.Single(info.ImageFilesystems);
+        // Ours is the first; copies in runtimes' own stores come behind it.
+        var images = info.ImageFilesystems[0];
         Assert.True(images.Timestamp > 0 && images.UsedBytes.Value > 0 && images.InodesUsed.Value > 0);
         Assert.True(Directory.Exists(images.FsId.Mountpoint));
         Assert.NotEmpty(info.ContainerFilesystems);

@@ -61,6 +61,8 @@ internal static class ContainerMapping
     {
         Image = spec.UserSpecifiedImage.Length > 0 ? spec.UserSpecifiedImage : spec.Image,
         UserSpecifiedImage = spec.UserSpecifiedImage,
+        Annotations = { spec.ImageAnnotations.ToDictionary() },
+        RuntimeHandler = spec.ImageRuntimeHandler,
     };
 
     private static Protos.LinuxContainerUser User(ContainerUser user) =>

@@ -29,6 +29,8 @@ internal static class ContainerSpecMapping
             Attempt = metadata.Attempt,
             Image = Field.Line(Field.Text(image.Image, "config.image.image"), "config.image.image"),
             UserSpecifiedImage = Field.Line(image.UserSpecifiedImage, "config.image.user_specified_image"),
+            ImageAnnotations = Tags.Annotations(image.Annotations, "config.image.annotations"),
+            ImageRuntimeHandler = Field.Line(image.RuntimeHandler, "config.image.runtime_handler"),
             Command = Arguments(given.Command, "config.command"),
             Args = Arguments(given.Args, "config.args"),
             WorkingDirectory = Field.OptionalPath(given.WorkingDir, "config.working_dir"),

@@ -28,6 +28,12 @@ internal static class ImageMapping
             Size = (ulong)Math.Max(0, image.SizeBytes),
             Username = image.Username,
             Pinned = image.Pinned,
+            Spec = new()
+            {
+                Image = image.RepoTags.Concat(image.RepoDigests).FirstOrDefault(image.Id),
+                Annotations = { image.Asked.Annotations.ToDictionary() },
+                RuntimeHandler = image.Asked.RuntimeHandler,
+            },
         };
         if (image.Uid is { } uid)
         {
@@ -36,6 +42,10 @@ internal static class ImageMapping
 
         return answer;
     }
+
+    /// <summary>What else a pull's ImageSpec says.</summary>
+    public static PulledFor Asked(Protos.ImageSpec image) =>
+        new(Tags.Annotations(image.Annotations, "image.annotations"), Field.Line(image.RuntimeHandler, "image.runtime_handler"));
 
     /// <summary>Null where the request has none: the gateway's own configuration then decides.</summary>
     public static RegistryCredentials? Credentials(Protos.AuthConfig? auth) => auth is null || auth.Equals(new Protos.AuthConfig())

@@ -5,15 +5,22 @@ using Berth.Images.Layers;
 namespace Berth.Images.Registries;
 
 /// <summary>A download that goes on where it broke off, and never passes on more bytes than the manifest allows.</summary>
-internal sealed class BlobStream(
-    EndpointClient client, string path, Digest digest, long sizeBytes, HttpResponseMessage response, StallTimer stall, TimeProvider time, ILogger logger) : ReadOnlyStream
+internal sealed class BlobStream(EndpointClient client, string path, Digest digest, long sizeBytes, HttpResponseMessage response, DownloadContext context)
+    : ReadOnlyStream
 {
     private const int MostBreaks = 8;
+
+    // Breaks without so much between them count together; a connection that is cut again and again still gets a large layer through.
+    private const long Headway = 1024 * 1024;
+
+    // Each is many seconds of nothing at all.
+    private const int MostSilences = 3;
 
     private HttpResponseMessage? _response = response;
     private Stream? _body;
     private long _position;
-    private int _breaks;
+    private long _lastBreak;
+    private int _breaks, _silences;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -22,8 +29,12 @@ internal sealed class BlobStream(
             try
             {
                 _body ??= await OpenBodyAsync(cancellationToken);
-                var count = await stall.RunAsync(token => _body.ReadAsync(buffer, token), cancellationToken);
+                var part = buffer.Length <= context.Bandwidth.Most ? buffer : buffer[..context.Bandwidth.Most];
+                var count = await context.Stall.RunAsync(token => _body.ReadAsync(part, token), cancellationToken);
+                await context.Bandwidth.TakeAsync(count, cancellationToken);
                 _position += count;
+                _silences = 0;
+                context.Progress.Of(digest)?.Reached(Math.Min(_position, sizeBytes), client.Endpoint.Host);
                 return _position <= sizeBytes ? count : throw new RuntimeException(
                     RuntimeErrorCode.DataLoss, $"registry {client.Endpoint.Host} sends more than the {sizeBytes} bytes that {digest} has");
             }
@@ -50,13 +61,17 @@ internal sealed class BlobStream(
     private async Task BreakAsync(Exception reason, CancellationToken cancellationToken)
     {
         Drop();
-        if (++_breaks > MostBreaks)
+        _breaks = _position - _lastBreak >= Headway ? 1 : _breaks + 1;
+        _silences += reason is TimeoutException or { InnerException: TimeoutException } ? 1 : 0;
+        _lastBreak = _position;
+        if (_breaks > MostBreaks || _silences >= MostSilences)
         {
-            throw RuntimeException.Unavailable($"registry {client.Endpoint.Host}: {digest} stopped at {_position} of {sizeBytes} bytes: {reason.Message}; try again", reason);
+            throw RuntimeException.Unavailable(
+                $"layer {digest} stopped at byte {_position} of {sizeBytes} from registry {client.Endpoint.Host} ({reason.Message}), and did not go on in {Math.Max(_breaks, _silences)} tries; look at the way to it, and pull again", reason);
         }
 
-        logger.DownloadResumed(digest.Value, client.Endpoint.Host, _position, sizeBytes, reason.Message);
-        await Task.Delay(Backoff.After(_breaks), time, cancellationToken);
+        context.Logger.DownloadResumed(digest.Value, client.Endpoint.Host, _position, sizeBytes, reason.Message);
+        await Task.Delay(Backoff.After(_breaks), context.Time, cancellationToken);
     }
 
     private async Task<Stream> OpenBodyAsync(CancellationToken cancellationToken)
@@ -84,7 +99,7 @@ internal sealed class BlobStream(
         var buffer = new byte[(int)Math.Min(count, 64 * 1024)];
         while (count > 0)
         {
-            var read = await stall.RunAsync(token => body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, count)), token), cancellationToken);
+            var read = await context.Stall.RunAsync(token => body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, count)), token), cancellationToken);
             count -= read > 0 ? read : throw new HttpIOException(HttpRequestError.ResponseEnded, "the server ended before the place where it broke off");
         }
     }

@@ -3,14 +3,12 @@ using Berth.Configuration;
 namespace Berth.Images.Registries;
 
 /// <summary>Opens the talk with a registry: finds its endpoints in hosts.toml, and what credentials each may see.</summary>
-public sealed class RegistryClient(ImagesOptions options, TimeProvider time, ILogger<RegistryClient> logger)
+public sealed class RegistryClient(ImagesOptions options, Bandwidth bandwidth, TimeProvider time, ILogger<RegistryClient> logger)
 {
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(60);
-
     /// <summary>A session for one pull; credentials go to the image's own registry, never to a mirror.</summary>
-    internal RegistrySession Open(ImageReference reference, RegistryCredentials? credentials)
+    internal RegistrySession Open(ImageReference reference, RegistryCredentials? credentials, PullProgress progress)
     {
-        var stall = new StallTimer(time, LongestSilence);
+        var stall = new StallTimer(time);
         var clients = new List<EndpointClient>();
         try
         {
@@ -20,7 +18,7 @@ public sealed class RegistryClient(ImagesOptions options, TimeProvider time, ILo
                 clients.Add(new(endpoint, authorizer, reference.Registry, stall));
             }
 
-            return new(reference, clients, stall, time, logger);
+            return new(reference, clients, new(stall, bandwidth, progress, time, logger));
         }
         catch
         {

@@ -12,7 +12,7 @@ internal sealed record FetchedManifest(Digest Digest, string? MediaType, byte[] 
 /// One pull's talk with the endpoints of a registry: mirrors in their order, then the registry itself. What fails at one is
 /// asked of the next; the registry's own answer is the one that counts.
 /// </summary>
-internal sealed class RegistrySession(ImageReference reference, IReadOnlyList<EndpointClient> clients, StallTimer stall, TimeProvider time, ILogger logger)
+internal sealed class RegistrySession(ImageReference reference, IReadOnlyList<EndpointClient> clients, DownloadContext context)
     : IBlobSource, IDisposable
 {
     private const int LargestManifestBytes = 4 * 1024 * 1024, LargestConfigBytes = 8 * 1024 * 1024;
@@ -71,7 +71,7 @@ internal sealed class RegistrySession(ImageReference reference, IReadOnlyList<En
         return TryEachAsync<Stream>($"the layer {digest}", static e => e.CanPull, async client =>
         {
             var response = await OpenAsync(client, digest, cancellationToken);
-            return new BlobStream(client, BlobPath(digest), digest, blob.SizeBytes, response, stall, time, logger);
+            return new BlobStream(client, BlobPath(digest), digest, blob.SizeBytes, response, context);
         }, cancellationToken);
     }
 
@@ -111,7 +111,7 @@ internal sealed class RegistrySession(ImageReference reference, IReadOnlyList<En
             }
             catch (RuntimeException e)
             {
-                logger.EndpointFailed(client.Endpoint.Host, what, e.Message);
+                context.Logger.EndpointFailed(client.Endpoint.Host, what, e.Message);
                 failures.Add(e);
             }
         }
@@ -132,7 +132,7 @@ internal sealed class RegistrySession(ImageReference reference, IReadOnlyList<En
             }
             catch (RuntimeException e) when (e.Code == RuntimeErrorCode.Unavailable && client.Endpoint.IsServer && tries < MostTries)
             {
-                await Task.Delay(Backoff.After(tries), time, cancellationToken);
+                await Task.Delay(Backoff.After(tries), context.Time, cancellationToken);
             }
         }
     }

@@ -20,7 +20,7 @@ public sealed class RandomCallsTests(Suite suite, ITestOutputHelper output)
     // Descriptors that a gateway opens once, of runtime libraries and pools.
     private const int Spare = 40;
 
-    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(60);
 
     // What makes objects comes more often, for the others need them.
     private static readonly MethodDescriptor[] Methods = [.. RuntimeReflection.Descriptor.Services

@@ -2,8 +2,11 @@ using Berth.Abstractions;
 using Berth.Admin;
 using Berth.Cli;
 using Berth.Configuration;
+using Berth.Images;
+using Berth.Images.Registries;
 using Berth.Plugins;
 using Berth.State;
+using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -94,6 +97,13 @@ public sealed class AdminServiceTests : IAsyncLifetime
         Assert.Contains("sha256:1", _output.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Pull_Refused_IsOneLineAndAFailure()
+    {
+        Assert.Equal(1, await RunAsync("pull a:1"));
+        Assert.Equal("berth: a:1 for \n", _error.ToString());
+    }
+
     private WebApplication Build()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -105,7 +115,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
             [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
         var options = new BerthOptions();
         var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table, options)]);
-        builder.Services.AddSingleton(new AdminService(table, options, new(_database), new(_database), doctor, Import));
+        builder.Services.AddSingleton(new AdminService(table, options, new(_database), new(_database), doctor, Import, Pull));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;
@@ -116,6 +126,9 @@ public sealed class AdminServiceTests : IAsyncLifetime
         _imports.Add((path, name));
         return Task.FromResult<IReadOnlyList<(string, IReadOnlyList<string>)>>([("sha256:1", ["a:1"])]);
     }
+
+    private static RunningPull Pull(string reference, RegistryCredentials? credentials, CancellationToken cancellationToken) =>
+        new(Task.FromException<ImageModel>(new RpcException(new(StatusCode.NotFound, $"{reference} for {credentials?.Username}"))), new());
 
     private Task<int> RunAsync(string line) => CliRoot.Create(static (_, _) => Task.CompletedTask)
         .Parse($"{line} --socket {Socket}").InvokeAsync(new() { Output = _output, Error = _error }, TestContext.Current.CancellationToken);

@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Configuration;
 using Berth.Images;
 using Berth.Linux;
 using Xunit;
@@ -58,6 +59,43 @@ public sealed class ImageStoreTests : IAsyncLifetime
         Assert.Throws<RuntimeException>(() => _store.Images.Remove(prefix));
         Assert.Equal(image.Id, _store.Images.Find(image.Id[..40])!.Id);
         Assert.Equal(2, _store.Images.List().Count);
+    }
+
+    [Theory]
+    [InlineData("REGISTRY/app:v1", true)]
+    [InlineData("REGISTRY/app", false)]
+    [InlineData("REGISTRY/a*:v*", true)]
+    [InlineData("*/app:*", true)]
+    [InlineData("*app", false)]
+    [InlineData("REGISTRY/app:v1*v1", false)]
+    [InlineData("docker.io/*", false)]
+    public async Task Pinned_ByReferenceOrPattern_IsShownAndStays(string pinned, bool expected)
+    {
+        _registry.Put("app", "v1", new TarBuilder().File("f").ToArray());
+        await PullAsync("app:v1");
+        ImagesOptions options = new() { Pinned = [pinned.Replace("REGISTRY", _registry.Host, StringComparison.Ordinal)] };
+        var store = new ImageStore(_store.Database, _store.Layers, options, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ImageStore>.Instance);
+
+        var image = Assert.Single(store.List());
+
+        Assert.Equal(expected, image.Pinned);
+        var error = Record.Exception(() => store.Remove(image.Id));
+        Assert.Equal(expected, error is RuntimeException { Code: RuntimeErrorCode.FailedPrecondition });
+        Assert.Equal(expected ? 1 : 0, store.List().Count);
+    }
+
+    [Fact]
+    public async Task Asked_OfAPull_IsKept()
+    {
+        _registry.Put("app", "v1", new TarBuilder().File("f").ToArray());
+        var image = await PullAsync("app:v1");
+        PulledFor asked = new(new Dictionary<string, string> { ["a"] = "b" }, "crun");
+
+        Assert.Equal("b", _store.Images.SetAsked(image.Id, asked)!.Asked.Annotations["a"]);
+
+        var again = new ImageStore(_store.Database, _store.Layers, _store.Options, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ImageStore>.Instance);
+        Assert.True(again.Get(image.Id).Asked.IsSame(asked));
+        Assert.Null(_store.Images.SetAsked("sha256:none", asked));
     }
 
     [Fact]
@@ -137,7 +175,7 @@ public sealed class ImageStoreTests : IAsyncLifetime
         _registry.Put("app", "v1", new TarBuilder().File("f").ToArray());
         var image = await PullAsync("app:v1");
 
-        var again = new ImageStore(_store.Database, _store.Layers, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ImageStore>.Instance);
+        var again = new ImageStore(_store.Database, _store.Layers, _store.Options, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ImageStore>.Instance);
 
         Assert.Equal(image.RepoTags, Assert.Single(again.List()).RepoTags);
         Assert.Equal(image.LayerIds, again.Get(image.Id).LayerIds);

@@ -2,6 +2,8 @@ using Berth.Abstractions;
 using Berth.Images;
 using Berth.Images.Registries;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Berth.Tests.Unit.Images;
@@ -313,6 +315,84 @@ public sealed class PullTests : IAsyncLifetime
         await PullAsync("app:v1");
 
         Assert.Equal(1, breaks);
+    }
+
+    [Fact]
+    public async Task Pull_LayerThatStalls_SaysWhichAtWhichByteOnWhichHost()
+    {
+        var time = new FakeTimeProvider();
+        using var puller = new ImagePuller(
+            new(_store.Options, _store.Bandwidth, time, NullLogger<RegistryClient>.Instance), _store.Layers, _store.Images, _store.Options, time, NullLogger<ImagePuller>.Instance);
+        var random = new byte[300_000];
+        new Random(1).NextBytes(random);
+        _registry.Put("app", "v1", new TarBuilder().Entry('0', "random", content: random).ToArray());
+        var layer = _registry.Files.Single(static f => f.Key.Contains("/blobs/", StringComparison.Ordinal) && f.Value.Content is [0x1F, ..]);
+        _registry.Before = async c =>
+        {
+            if (c.Request.Path.Value != layer.Key)
+            {
+                return false;
+            }
+
+            // The first time some of it comes, and then never anything.
+            c.Response.ContentLength = layer.Value.Content.Length;
+            if (c.Request.Headers.Range.Count == 0)
+            {
+                await c.Response.Body.WriteAsync(layer.Value.Content.AsMemory(0, 100_000));
+                await c.Response.Body.FlushAsync();
+            }
+
+            await Task.Delay(Timeout.Infinite, c.RequestAborted);
+            return true;
+        };
+
+        var running = puller.Begin($"{_registry.Host}/app:v1", null, CancellationToken.None);
+        // Only from here on does time pass: a busy machine's own delays are no silence of the registry's.
+        while (running.Progress.Layers is not [{ ReceivedBytes: 100_000 }])
+        {
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        while (!running.Image.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        var error = await Assert.ThrowsAsync<RuntimeException>(() => running.Image);
+        Assert.Equal(RuntimeErrorCode.Unavailable, error.Code);
+        Assert.Contains($"layer {layer.Key[(layer.Key.LastIndexOf('/') + 1)..]} stopped at byte 100000 of {layer.Value.Content.Length} from registry {_registry.Host}", error.Message, StringComparison.Ordinal);
+        Assert.Equal(100_000, Assert.Single(running.Progress.Layers).ReceivedBytes);
+    }
+
+    [Fact]
+    public async Task Pull_MoreThanAllowedAtOnce_WaitForTheirTurn()
+    {
+        using var puller = new ImagePuller(_store.Registries, _store.Layers, _store.Images, _store.Options with { MaxParallelPulls = 1 }, TimeProvider.System, NullLogger<ImagePuller>.Instance);
+        _registry.Put("first", "v1", Layer("a"));
+        _registry.Put("second", "v1", Layer("b"));
+        var mayEnd = new TaskCompletionSource();
+        var began = new TaskCompletionSource();
+        _registry.Before = async c =>
+        {
+            began.TrySetResult();
+            if (c.Request.Path.StartsWithSegments("/v2/first", StringComparison.Ordinal))
+            {
+                await mayEnd.Task;
+            }
+
+            return false;
+        };
+
+        var first = puller.PullAsync($"{_registry.Host}/first:v1", null, CancellationToken.None);
+        await began.Task;
+        var second = puller.PullAsync($"{_registry.Host}/second:v1", null, CancellationToken.None);
+        var joined = puller.PullAsync($"{_registry.Host}/first:v1", null, CancellationToken.None);
+        Assert.Equal(0, _registry.Count("/v2/second"));
+        mayEnd.SetResult();
+        await Task.WhenAll(first, second, joined);
+        Assert.True(_registry.Requests.Select(static r => r.Request).ToList().FindLastIndex(static r => r.Contains("/v2/first", StringComparison.Ordinal))
+            < _registry.Requests.Select(static r => r.Request).ToList().FindIndex(static r => r.Contains("/v2/second", StringComparison.Ordinal)));
     }
 
     [Fact]

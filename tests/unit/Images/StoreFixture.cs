@@ -19,12 +19,13 @@ internal sealed class StoreFixture : IAsyncDisposable
         Database = new(Path.Combine(Root, "state.db"));
         Trash = new(Folders, NullLogger<Trash>.Instance);
         Layers = new(Database, Options, Folders, Trash, TimeProvider.System, NullLogger<LayerStore>.Instance);
-        Images = new(Database, Layers, TimeProvider.System, NullLogger<ImageStore>.Instance);
+        Images = new(Database, Layers, Options, TimeProvider.System, NullLogger<ImageStore>.Instance);
         Snapshots = new(Database, Folders, Trash);
         Views = new(Snapshots, Database, Folders);
         Blocks = new(Database, Folders, Views, TimeProvider.System, NullLogger<BlockImages>.Instance);
-        Registries = new(Options, TimeProvider.System, NullLogger<RegistryClient>.Instance);
-        Puller = new(Registries, Layers, Images, TimeProvider.System, NullLogger<ImagePuller>.Instance);
+        Bandwidth = new(Options);
+        Registries = new(Options, Bandwidth, TimeProvider.System, NullLogger<RegistryClient>.Instance);
+        Puller = new(Registries, Layers, Images, Options, TimeProvider.System, NullLogger<ImagePuller>.Instance);
         Importer = new(Folders, Layers, Images, NullLogger<ImageImporter>.Instance);
     }
 
@@ -48,6 +49,8 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public BlockImages Blocks { get; }
 
+    public Bandwidth Bandwidth { get; }
+
     public RegistryClient Registries { get; }
 
     public ImagePuller Puller { get; }
@@ -68,6 +71,8 @@ internal sealed class StoreFixture : IAsyncDisposable
     public async Task CrashAsync()
     {
         await Trash.EmptiedAsync();
+        Puller.Dispose();
+        Bandwidth.Dispose();
         Layers.Dispose();
         Database.Dispose();
     }
