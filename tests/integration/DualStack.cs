@@ -20,6 +20,18 @@ public sealed class DualStack(Suite suite) : IAsyncLifetime
     /// <summary>The node's address on the pods' bridge.</summary>
     public IPAddress Node => IPAddress.Parse(Subnet.BaseAddress + "1");
 
+    /// <summary>
+    /// Whether the node answers there. A new address is tentative for a second, until no neighbour has claimed it, and is no address
+    /// of the node's so long: /proc/net/if_inet6 has it with the flag IFA_F_TENTATIVE, see rtnetlink(7).
+    /// </summary>
+    public bool IsNodeThere()
+    {
+        const int Tentative = 0x40;
+        var address = Convert.ToHexStringLower(Node.GetAddressBytes());
+        return File.ReadLines("/proc/net/if_inet6").Select(static l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(f => f[0] == address && (Convert.ToInt32(f[4], 16) & Tentative) == 0);
+    }
+
     public async ValueTask InitializeAsync()
     {
         if (!HasIpv6)

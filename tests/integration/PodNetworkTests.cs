@@ -41,6 +41,7 @@ public sealed class PodNetworkTests(DualStack stack, Suite suite) : IClassFixtur
         servers.Serve(AddressFamily.InterNetwork, ProtocolType.Udp, 53, "udp4");
         servers.Serve(AddressFamily.InterNetworkV6, ProtocolType.Udp, 53, "udp6");
 
+        await Wait.ForAsync(stack.IsNodeThere, AnswerTime);
         Assert.Equal("tcp4", await AskAsync(ProtocolType.Tcp, IPAddress.Loopback, tcp));
         Assert.Equal("tcp4", await AskAsync(ProtocolType.Tcp, bridge, tcp));
         Assert.Equal("tcp6", await AskAsync(ProtocolType.Tcp, stack.Node, tcp));
