@@ -114,6 +114,13 @@ public sealed record HandlerFeatures
 
     /// <summary><see cref="IRuntimeHandler.PrepareImageAsync"/>.</summary>
     public bool OwnsImageStore { get; init; }
+
+    /// <summary>
+    /// A second object of this handler may restore a sandbox while a first one still has it, and both then see its exits: a new version
+    /// of the plugin takes over the pods of the old one while they run. Without it they stay with the old one until they end, or until
+    /// the gateway starts again.
+    /// </summary>
+    public bool AdoptsLive { get; init; }
 }
 
 /// <summary>Who makes the pod's network namespace.</summary>

@@ -17,6 +17,11 @@ namespace Berth.Abstractions;
 /// <item>It throws only <see cref="RuntimeException"/>. Any other exception counts as a fault of the plugin.</item>
 /// <item>Requests and answers are plain data: they may cross a process border.</item>
 /// </list>
+/// <para>
+/// Disposing of a handler lets go of what it holds in the gateway's process: threads, connections, waits. Its pods run on; an
+/// <see cref="IProcess.Exit"/> need not complete after it. Two objects of one handler may exist side by side on the same folders while
+/// a version of the plugin replaces another: what has a fixed path there belongs to the newer one, and is not removed by the older.
+/// </para>
 /// </summary>
 public interface IRuntimeHandler : IAsyncDisposable
 {

@@ -5,7 +5,7 @@ using Berth.Cri;
 using Berth.Images;
 using Berth.Linux;
 using Berth.Metrics;
-using Berth.Plugins;
+using Berth.Reload;
 using Berth.Sandboxes;
 
 namespace Berth;
@@ -30,7 +30,9 @@ public static class GatewayDaemon
 
         var services = app.Services;
         GatewayMetrics.Observe(services);
-        await LoadPluginsAsync(services, options, cancellationToken);
+        var recovery = services.GetRequiredService<Recovery>();
+        recovery.Load();
+        await services.GetRequiredService<PluginStart>().LoadAsync(cancellationToken);
 
         // What lives is adopted before the first question is answered.
         services.GetRequiredService<ImageViews>().Recover();
@@ -38,18 +40,10 @@ public static class GatewayDaemon
         services.GetRequiredService<BlockImages>().Recover();
         services.GetRequiredService<LayerStore>().Recover();
         services.GetRequiredService<Snapshots>().Recover();
-        var recovery = services.GetRequiredService<Recovery>();
         await recovery.AdoptAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
         GatewayLog.Serving(services.GetRequiredService<ILogger<GatewayStatus>>(), options.Gateway.Listen);
         await recovery.FinishAsync(services.GetRequiredService<SandboxStopper>(), cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
-    }
-
-    private static async Task LoadPluginsAsync(IServiceProvider services, BerthOptions options, CancellationToken cancellationToken)
-    {
-        var driver = services.GetRequiredService<CgroupTree>().Driver;
-        var snapshot = await services.GetRequiredService<PluginCatalog>().LoadAsync(options, driver, cancellationToken);
-        services.GetRequiredService<HandlerTable>().Swap(snapshot);
     }
 }

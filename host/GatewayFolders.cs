@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Linux;
 
 namespace Berth;
 
@@ -19,6 +20,9 @@ internal static class GatewayFolders
         Make(Path.Combine(options.State, "containers"), Passable);
         Make(Path.Combine(options.State, "h"), OwnerOnly);
         Make(Path.Combine(options.Root, "h"), OwnerOnly);
+        // Handlers that are only tried; what a kill has left of them goes here.
+        FileTree.Delete(Path.Combine(options.State, "t"));
+        FileTree.Delete(Path.Combine(options.Root, "t"));
         RefuseWritableByOthers(options.Root);
         RefuseWritableByOthers(options.State);
         return Lock(Path.Combine(options.Root, "lock"));

@@ -1,5 +1,6 @@
 using Berth.Containers;
 using Berth.Metrics;
+using Berth.Plugins;
 using Berth.Sandboxes;
 
 namespace Berth;
@@ -14,6 +15,12 @@ internal static class GatewayMetrics
         var containers = services.GetRequiredService<ContainerRegistry>();
         metrics.ObservePods(() => Count(sandboxes.List().Select(static s => (s.Phase.ToString(), s.Handler))));
         metrics.ObserveContainers(() => Count(containers.List().Select(c => (c.Phase.ToString(), sandboxes.Get(c.SandboxId)?.Handler ?? ""))));
+        var table = services.GetRequiredService<HandlerTable>();
+        metrics.ObservePlugins(
+            () => table.Current.Generation,
+            () => table.Current.Plugins.Select(p => new PluginCount(
+                p.Id, p.Version, p.State.ToString(), p.State is PluginState.Failed or PluginState.Incompatible ? 0 : sandboxes.All().Count(s => s.PluginDigest == p.Digest && p.Digest.Length > 0))),
+            () => services.GetRequiredService<PluginRetirement>().Remnants);
         metrics.ObserveOwedRemovals(() => sandboxes.All().Count(static s => s.Owed is not null) + containers.All().Count(static c => c.Owed is not null));
     }
 

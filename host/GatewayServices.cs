@@ -15,6 +15,7 @@ using Berth.Metrics;
 using Berth.Network;
 using Berth.Plugins;
 using Berth.Plugins.Remote;
+using Berth.Reload;
 using Berth.Sandboxes;
 using Berth.State;
 using Berth.Streaming;
@@ -31,10 +32,11 @@ internal static class GatewayServices
     {
         AddGround(services, options);
         AddNetworkAndMetrics(services, options);
-        AddPlugins(services);
+        AddPlugins(services, options);
         AddImages(services, options);
         AddSandboxes(services, options);
         AddContainers(services, options);
+        AddReload(services);
         AddStreaming(services, options);
         AddAdmin(services);
         services.AddCri(static s => s.GetRequiredService<BerthMetrics>().Rpc);
@@ -51,6 +53,7 @@ internal static class GatewayServices
             .AddSingleton<CgroupWarmUp>()
             .AddSingleton<KeyedLock>()
             .AddSingleton<UserNamespaceSupport>()
+            .AddSingleton<SharedGate>()
             .AddSingleton(HostFacts.Read())
             .AddSingleton(new CgroupTree(CgroupParents.ParseDriver(options.Gateway.CgroupDriver, layout)))
             .AddSingleton(new StateDatabase(Path.Combine(options.Gateway.Root, "berth.db")));
@@ -67,7 +70,8 @@ internal static class GatewayServices
         .AddHostedSingleton<IdleTrim>()
         .AddHostedSingleton<CgroupSampler>();
 
-    private static void AddPlugins(IServiceCollection services) => services
+    private static void AddPlugins(IServiceCollection services, BerthOptions options) => services
+        .AddSingleton(new PluginStore(options.Gateway.Root))
         .AddSingleton<HandlerStateStore>()
         .AddSingleton<Action<PluginCall>>(static s =>
         {
@@ -92,6 +96,7 @@ internal static class GatewayServices
             s.GetRequiredService<TimeProvider>(),
             s.GetRequiredService<ILoggerFactory>()))
         .AddSingleton<PluginCatalog>()
+        .AddSingleton<PluginRetirement>()
         .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
         .AddHostedSingleton<HandlerHealthLoop>()
         .AddSingleton(static s => s.GetRequiredService<BerthOptions>().Cluster)
@@ -99,6 +104,7 @@ internal static class GatewayServices
 
     private static void AddImages(IServiceCollection services, BerthOptions options) => services
         .AddSingleton(options.Images)
+        .AddSingleton<Func<ImagesOptions>>(static s => () => s.GetRequiredService<HandlerTable>().Current.Options.Images)
         .AddSingleton(new ImageFolders(options.Gateway.Root))
         .AddSingleton<Trash>()
         .AddSingleton<LayerStore>()
@@ -165,7 +171,15 @@ internal static class GatewayServices
             PodHandlerText.Write(s.GetRequiredService<SandboxRegistry>().List())
             + PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
         .AddSingleton<ISandboxContainers, SandboxContainers>()
+        .AddSingleton<SandboxAdoption>()
         .AddSingleton<Recovery>();
+
+    private static void AddReload(IServiceCollection services) => services
+        .AddSingleton<PodMoves>()
+        .AddSingleton<Reloader>()
+        .AddSingleton<IReloader>(static s => s.GetRequiredService<Reloader>())
+        .AddSingleton<PluginStart>()
+        .AddHostedSingleton<ReloadLoop>();
 
     private static void AddStreaming(IServiceCollection services, BerthOptions options) => services
         .AddSingleton(options.Streaming)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Loader;
 
 namespace Berth.Linux;
 
@@ -21,7 +22,14 @@ public sealed class FileChanges
     {
         var fd = Libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
         _inotify = fd >= 0 ? new(fd) : throw LinuxException.Last("inotify_init1", "");
-        _ = Task.Run(FollowAsync);
+        var unloading = new CancellationTokenSource();
+        // In a plugin's own copy of this library; there the wait would keep the plugin in memory after its unloading.
+        if (AssemblyLoadContext.GetLoadContext(typeof(FileChanges).Assembly) is { IsCollectible: true } context)
+        {
+            context.Unloading += _ => unloading.Cancel();
+        }
+
+        _ = Task.Run(() => FollowAsync(unloading.Token));
     }
 
     /// <summary>The process's instance.</summary>
@@ -63,12 +71,12 @@ public sealed class FileChanges
         }
     }
 
-    private async Task FollowAsync()
+    private async Task FollowAsync(CancellationToken unloading)
     {
         var buffer = new byte[16 * 1024];
-        while (true)
+        while (!unloading.IsCancellationRequested)
         {
-            await Poller.Shared.ReadableAsync(_inotify, CancellationToken.None).ConfigureAwait(false);
+            await Poller.Shared.ReadableAsync(_inotify, unloading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             while (_inotify.Read(buffer) is > 0 and var count)
             {
                 Report(buffer.AsSpan(0, count));

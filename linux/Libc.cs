@@ -133,8 +133,14 @@ internal static unsafe partial class Libc
     internal const uint ISIG = 1, ICANON = 2, ECHO = 8, ECHONL = 0x40, IEXTEN = 0x8000;
 
     // sys/epoll.h
-    internal const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLONESHOT = 1u << 30;
+    internal const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLONESHOT = 1u << 30, EPOLLET = 1u << 31;
     internal const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CLOEXEC = 0x80000;
+
+    // sys/eventfd.h
+    internal const int EFD_NONBLOCK = 0x800, EFD_CLOEXEC = 0x80000;
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int eventfd(uint initval, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int epoll_create1(int flags);

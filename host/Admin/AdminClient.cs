@@ -29,6 +29,12 @@ public sealed class AdminClient : IDisposable
     public Task<ListHandlersResponse> ListHandlersAsync(CancellationToken cancellationToken) =>
         CallAsync(_api.ListHandlersAsync(new(), cancellationToken: cancellationToken));
 
+    public Task<ListPluginsResponse> ListPluginsAsync(CancellationToken cancellationToken) =>
+        CallAsync(_api.ListPluginsAsync(new(), cancellationToken: cancellationToken));
+
+    public Task<ListPluginsResponse> ReloadAsync(CancellationToken cancellationToken) =>
+        CallAsync(_api.ReloadAsync(new(), cancellationToken: cancellationToken));
+
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) =>
         CallAsync(_api.ExplainAsync(request, cancellationToken: cancellationToken));
 

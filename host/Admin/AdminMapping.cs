@@ -36,11 +36,36 @@ internal static class AdminMapping
         Reason = handler.Reason,
         RuntimeVersion = handler.Handler?.Health.Check.RuntimeVersion ?? "",
         IsDefault = isDefault,
+        State = handler.State.ToString(),
         Features = { handler.Handler is { } created ? FeatureNames.Of(created.Health.Features) : [] },
     };
 
+    public static ListPluginsResponse ToResponse(PluginSnapshot snapshot, ReloadState last, IReadOnlyCollection<Sandbox> sandboxes) => new()
+    {
+        Plugins = { snapshot.Plugins.Select(p => ToRow(p, snapshot, sandboxes)) },
+        Generation = snapshot.Generation,
+        ConfigurationProblem = last.ConfigurationProblem,
+        RestartKeys = { last.RestartKeys },
+        LastTrigger = last.Trigger,
+        LastAt = last.At is { } at ? (at - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick : 0,
+    };
+
+    private static PluginRow ToRow(PluginEntry plugin, PluginSnapshot snapshot, IReadOnlyCollection<Sandbox> sandboxes)
+    {
+        var row = ToRow(plugin);
+        if (plugin.State is not (PluginState.Failed or PluginState.Incompatible or PluginState.Disabled))
+        {
+            row.Pods = sandboxes.Count(s => s.PluginDigest.Length > 0 && s.PluginDigest == plugin.Digest);
+            row.Handlers.Add(snapshot.Handlers.Values.Concat(snapshot.Draining).Where(h => h.PluginDigest == plugin.Digest && h.Plugin == plugin.Id).Select(static h => h.Name).Distinct().Order(StringComparer.Ordinal));
+        }
+
+        return row;
+    }
+
     public static PluginRow ToRow(PluginEntry plugin) => new()
     {
+        Digest = plugin.Digest,
+        Generation = plugin.Generation,
         Id = plugin.Id,
         Version = plugin.Version,
         Folder = plugin.Folder,

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Admin.Protos;
-using Berth.Configuration;
 using Berth.Containers;
 using Berth.Images;
 using Berth.Images.Registries;
@@ -19,7 +18,7 @@ public delegate RunningPull ImagePull(string reference, RegistryCredentials? cre
 
 /// <summary>What the command line asks a live gateway. It reads from memory; only an import and a pull change anything.</summary>
 public sealed class AdminService(
-    HandlerTable handlers, BerthOptions options, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull)
+    HandlerTable handlers, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull, IReloader reloader)
     : Protos.Admin.AdminBase
 {
     private const int LongestManifest = 1 << 20;
@@ -42,16 +41,25 @@ public sealed class AdminService(
             Handlers =
             {
                 snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal)
-                    .Select(h => AdminMapping.ToRow(h, isDefault: h.Name == options.Selection.Default)),
+                    .Select(h => AdminMapping.ToRow(h, isDefault: h.Name == snapshot.Options.Selection.Default)),
             },
             Plugins = { snapshot.Plugins.Select(AdminMapping.ToRow) },
         });
     }
 
+    public override Task<ListPluginsResponse> ListPlugins(ListPluginsRequest request, ServerCallContext context) => Task.FromResult(Plugins());
+
+    public override async Task<ListPluginsResponse> Reload(ReloadRequest request, ServerCallContext context)
+    {
+        await reloader.ReloadAsync("berth reload", retry: true, context.CancellationToken);
+        return Plugins();
+    }
+
     public override Task<ExplainResponse> Explain(ExplainRequest request, ServerCallContext context)
     {
         var manifest = Parse(request.PodJson);
-        return Task.FromResult(Explanation.Of(manifest, request.RuntimeHandler, options.Selection, handlers.Current.Readiness()));
+        var snapshot = handlers.Current;
+        return Task.FromResult(Explanation.Of(manifest, request.RuntimeHandler, snapshot.Options.Selection, snapshot.Readiness()));
     }
 
     public override async Task<DoctorResponse> Doctor(DoctorRequest request, ServerCallContext context) =>
@@ -83,6 +91,8 @@ public sealed class AdminService(
         last.Image = new() { Id = image.Id, Names = { image.RepoTags.Concat(image.RepoDigests) } };
         await responseStream.WriteAsync(last, context.CancellationToken);
     }
+
+    private ListPluginsResponse Plugins() => AdminMapping.ToResponse(handlers.Current, handlers.LastReload, [.. sandboxes.All()]);
 
     private static JsonElement Parse(string json)
     {

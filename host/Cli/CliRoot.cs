@@ -17,8 +17,8 @@ public static class CliRoot
             "One CRI endpoint for every container runtime of this node. Start the gateway with `berth serve`; ask it with the other commands.");
         Command[] commands =
         [
-            ServeCommand.Create(run), PodsCommand.Create(), HandlersCommand.Create(), ExplainCommand.Create(), LintCommand.Create(),
-            PluginCommand.Create(), DoctorCommand.Create(), ImageCommand.Create(), PullCommand.Create(),
+            ServeCommand.Create(run), PodsCommand.Create(), HandlersCommand.Create(), PluginsCommand.Create(), ReloadCommand.Create(),
+            ExplainCommand.Create(), LintCommand.Create(), PluginCommand.Create(), DoctorCommand.Create(), ImageCommand.Create(), PullCommand.Create(),
             .. more,
         ];
         foreach (var command in commands)

@@ -37,7 +37,7 @@ internal static class HandlersCommand
         {
             h.IsDefault ? $"{h.Name} (default)" : h.Name,
             h.Plugin,
-            h.Ready ? "ready" : "not ready",
+            h.Ready ? "ready" : h.State == "NotReady" ? "not ready" : h.State.ToLowerInvariant(),
             h.Ready ? h.RuntimeVersion : h.Reason,
             h.Features.Count > 0 ? string.Join(", ", h.Features) : "-",
         }));

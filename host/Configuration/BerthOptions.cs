@@ -29,6 +29,12 @@ public sealed record BerthOptions
     public TracingOptions Tracing { get; init; } = new();
 
     public ClusterOptions Cluster { get; init; } = new();
+
+    /// <summary>Where all this was read from, to read it again; null for what was not read.</summary>
+    public ConfigurationSources? Sources { get; init; }
+
+    /// <summary>The SHA-256 of the file as it was read; empty without one.</summary>
+    public string SourcePrint { get; init; } = "";
 }
 
 public sealed record GatewayOptions

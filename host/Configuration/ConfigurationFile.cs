@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Berth.Configuration;
@@ -7,15 +8,18 @@ internal sealed class ConfigurationFile
 {
     private const int LargestBytes = 1 << 20;
 
-    private ConfigurationFile(string path, byte[] json)
+    private ConfigurationFile(string path, string print, byte[] json)
     {
-        Path = path;
+        (Path, Print) = (path, print);
         Json = json;
         using var document = JsonDocument.Parse(json);
         Root = document.RootElement.Clone();
     }
 
     public string Path { get; }
+
+    /// <summary>The SHA-256 of the file, as <see cref="PrintOf"/> gives it.</summary>
+    public string Print { get; }
 
     /// <summary>The content without comments and repeated keys.</summary>
     public byte[] Json { get; }
@@ -29,13 +33,14 @@ internal sealed class ConfigurationFile
         try
         {
             var options = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = 32 };
-            using var document = JsonDocument.Parse(ReadBounded(path), options);
+            var content = ReadBounded(path);
+            using var document = JsonDocument.Parse(content, options);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new ConfigurationException(path, ["the content is not an object: it has to begin with '{'"]);
             }
 
-            return new(path, Normalise(document.RootElement, errors));
+            return new(path, Convert.ToHexStringLower(SHA256.HashData(content)), Normalise(document.RootElement, errors));
         }
         catch (JsonException e)
         {
@@ -44,6 +49,19 @@ internal sealed class ConfigurationFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigurationException(path, [$"cannot be read: {e.Message}"]);
+        }
+    }
+
+    /// <summary>Tells whether the file is still the one that was read; for one that cannot be read, why.</summary>
+    public static string PrintOf(string path)
+    {
+        try
+        {
+            return Convert.ToHexStringLower(SHA256.HashData(ReadBounded(path)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
         }
     }
 

@@ -48,7 +48,7 @@ public static class ConfigurationLoader
             HandlerReferences.Check(options, offered, merged["selection:default"] is not null, errors);
         }
 
-        return errors.Count == 0 ? options : throw new ConfigurationException(path ?? "the configuration", errors);
+        return errors.Count == 0 ? options with { Sources = sources, SourcePrint = file?.Print ?? "" } : throw new ConfigurationException(path ?? "the configuration", errors);
     }
 
     private static IConfigurationRoot Overrides(ConfigurationSources sources)

@@ -19,6 +19,7 @@ public sealed class ContainerCreator(
     ContainerExits exits,
     ContainerTeardown teardown,
     CgroupWarmUp warmUp,
+    SharedGate gate,
     BerthMetrics metrics,
     TimeProvider time,
     ILogger<ContainerCreator> log)
@@ -31,6 +32,9 @@ public sealed class ContainerCreator(
 
     private async Task<string> CreateOnceAsync(string sandboxId, ContainerSpec spec)
     {
+        // While something is made in it, a pod is not moved to another version of its plugin.
+        using var entered = await gate.EnterAsync(planner.RequireReady(sandboxId).Id);
+
         // 1 what cannot work fails here, before anything exists
         var plan = planner.Plan(sandboxId, spec);
         var container = plan.Container;

@@ -17,13 +17,18 @@ public static class ExitReasons
 /// <summary>Records the end of every container, once, whoever ended it.</summary>
 public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sampler, ILogger<ContainerExits> log)
 {
-    private readonly ConcurrentDictionary<string, Task> _watches = new();
+    private readonly ConcurrentDictionary<string, Watched> _watches = new();
 
-    /// <summary>Watches a container that was created or adopted.</summary>
-    public void Watch(IContainer container) => _watches[container.Id] = WatchAsync(container);
+    /// <summary>Watches a container that was created or adopted. Where another object of it was watched, that one no longer counts.</summary>
+    public void Watch(IContainer container)
+    {
+        var watched = _watches.AddOrUpdate(
+            container.Id, static (_, c) => new(c, new(TaskCreationOptions.RunContinuationsAsynchronously)), static (_, w, c) => w with { Container = c }, container);
+        _ = WatchAsync(watched.Container);
+    }
 
     /// <summary>Completes when the container's end is recorded; at once if nothing watches it.</summary>
-    public Task RecordedAsync(string id) => _watches.GetValueOrDefault(id, Task.CompletedTask);
+    public Task RecordedAsync(string id) => _watches.GetValueOrDefault(id)?.Recorded.Task ?? Task.CompletedTask;
 
     public void Forget(string id) => _watches.TryRemove(id, out _);
 
@@ -41,9 +46,18 @@ public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sam
         {
             ContainerLog.Exited(log, id, exit.Code, Reason(exit));
         }
+
+        _watches.GetValueOrDefault(id)?.Recorded.TrySetResult();
     }
 
-    private async Task WatchAsync(IContainer container) => Record(container.Id, await container.Init.Exit);
+    private async Task WatchAsync(IContainer container)
+    {
+        var exit = await container.Init.Exit;
+        if (ReferenceEquals(_watches.GetValueOrDefault(container.Id)?.Container, container))
+        {
+            Record(container.Id, exit);
+        }
+    }
 
     private static Container Ended(Container container, ProcessExit exit)
     {
@@ -68,4 +82,6 @@ public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sam
         { Code: 0 } => ExitReasons.Completed,
         _ => ExitReasons.Error,
     };
+
+    private sealed record Watched(IContainer Container, TaskCompletionSource Recorded);
 }

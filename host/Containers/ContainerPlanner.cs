@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Berth.Abstractions;
-using Berth.Configuration;
 using Berth.Containers.Cdi;
 using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
@@ -35,7 +34,6 @@ public sealed class ContainerPlanner(
     CdiRegistry cdi,
     ResourceClasses classes,
     HandlerTable handlers,
-    BerthOptions options,
     CgroupTree cgroups,
     TimeProvider time)
 {
@@ -47,7 +45,7 @@ public sealed class ContainerPlanner(
             $"container {spec.Name}: image {spec.Image} is not on this node: pull it first");
         DenyImage(sandbox, spec, image);
         var table = handlers.Current;
-        var check = table.Get(sandbox.Handler).Health.Check;
+        var check = table.Get(sandbox.HandlerKey).Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
         if (spec.Security.Namespaces is { Pid: NamespaceMode.Target, TargetId: var target })
@@ -71,7 +69,7 @@ public sealed class ContainerPlanner(
             Resources = spec.Resources,
             CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
         };
-        return new(container, sandbox, image, check, Annotations(table.Handlers[sandbox.Handler], sandbox, spec))
+        return new(container, sandbox, image, check, Annotations(table.Find(sandbox.HandlerKey)!, sandbox, spec))
         {
             Cdi = CdiRequest.Check(cdi.Resolve(CdiRequest.Names(spec)), spec.Name, sandbox.Handler, check.Features),
             Classes = classes.Choose(spec, sandbox.Spec.Annotations, sandbox.Handler, check.Features),
@@ -113,7 +111,7 @@ public sealed class ContainerPlanner(
     {
         var facts = SandboxFacts.Of(sandbox.Spec, sandbox.RequestedHandler);
         string[] names = [spec.Image, spec.UserSpecifiedImage, .. image.RepoTags, .. image.RepoDigests];
-        if (HandlerSelector.DenyImage(facts, names, options.Selection) is { } reason)
+        if (HandlerSelector.DenyImage(facts, names, handlers.Current.Options.Selection) is { } reason)
         {
             throw new RuntimeException(RuntimeErrorCode.PermissionDenied, $"container {spec.Name}: image {spec.Image} is denied: {reason}");
         }

@@ -12,6 +12,7 @@ public sealed class ContainerStarter(
     SandboxObjects objects,
     CgroupSampler sampler,
     KeyedLock locks,
+    SharedGate gate,
     TimeProvider time)
 {
     private readonly SingleFlight<bool> _running = new();
@@ -19,11 +20,12 @@ public sealed class ContainerStarter(
     public Task StartAsync(string id, CancellationToken cancellationToken)
     {
         var container = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
-        return _running.RunAsync(container.Id, () => StartOnceAsync(container.Id), cancellationToken);
+        return _running.RunAsync(container.Id, () => StartOnceAsync(container.Id, container.SandboxId), cancellationToken);
     }
 
-    private async Task<bool> StartOnceAsync(string id)
+    private async Task<bool> StartOnceAsync(string id, string sandboxId)
     {
+        using var entered = await gate.EnterAsync(sandboxId);
         using var held = await locks.AcquireAsync(id, CancellationToken.None);
         var container = registry.Get(id) ?? throw RuntimeException.NotFound($"container {id} was removed");
         if (container.Phase is not (ContainerPhase.Created or ContainerPhase.Starting))

@@ -64,7 +64,7 @@ public sealed class ContainerTeardown(
             return;
         }
 
-        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is { } handler)
+        if (handlers.Current.Find(sandbox.HandlerKey)?.Handler is { } handler)
         {
             await handler.DestroyContainerAsync(
                 new DestroyRequest

@@ -31,10 +31,10 @@ public sealed class ContainerUpdater(
 
     private void DemandUpdates(Container container)
     {
-        if (sandboxes.Get(container.SandboxId)?.Handler is { } name && handlers.Current.Get(name) is { Health.Features.LimitUpdates: false })
+        if (sandboxes.Get(container.SandboxId)?.HandlerKey is { } key && handlers.Current.Get(key) is { Health.Features.LimitUpdates: false })
         {
             throw RuntimeException.FailedPrecondition(
-                $"container {container.Id}: handler {name} cannot change the limits of a running container; create it again with the limits that it needs");
+                $"container {container.Id}: handler {key.Name} cannot change the limits of a running container; create it again with the limits that it needs");
         }
     }
 

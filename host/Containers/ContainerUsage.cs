@@ -54,8 +54,7 @@ public sealed class ContainerUsage(
 
     private async Task<UsageSample?> ReadAsync(Container container, CancellationToken cancellationToken)
     {
-        var handler = sandboxes.Get(container.SandboxId)?.Handler;
-        var fromHandler = handler is not null && handlers.Current.Handlers.GetValueOrDefault(handler)?.Handler is { Health.Features.Stats: StatsSource.Handler };
+        var fromHandler = sandboxes.Get(container.SandboxId)?.HandlerKey is { } key && handlers.Current.Find(key)?.Handler is { Health.Features.Stats: StatsSource.Handler };
         if (!fromHandler)
         {
             return await sampler.GetAsync(container.Id, cancellationToken);

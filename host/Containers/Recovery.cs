@@ -1,7 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
 using Berth.Linux;
-using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
 
@@ -21,24 +20,25 @@ namespace Berth.Containers;
 public sealed class Recovery(
     SandboxRegistry sandboxes,
     ContainerRegistry containers,
-    SandboxObjects objects,
     HandlerTable handlers,
-    HandlerStateStore handlerState,
+    SandboxAdoption adoption,
     ContainerExits exits,
-    ContainerStarter starter,
-    CgroupSampler sampler,
-    SandboxUsage sandboxUsage,
     SandboxPaths sandboxPaths,
     ContainerPaths containerPaths,
     TimeProvider time,
     ILogger<Recovery> log)
 {
-    /// <summary>Reads the records and adopts what lives.</summary>
-    public async Task AdoptAsync(CancellationToken cancellationToken)
+    /// <summary>Reads the records.</summary>
+    public void Load()
     {
         sandboxes.Load();
         containers.Load();
         HideHalfMade();
+    }
+
+    /// <summary>Adopts what lives.</summary>
+    public async Task AdoptAsync(CancellationToken cancellationToken)
+    {
         await Task.WhenAll(sandboxes.All().Where(static s => s.Phase == SandboxPhase.Ready).Select(s => AdoptAsync(s, cancellationToken)));
         SweepFolders(Path.Combine(sandboxPaths.State, "sandboxes"), id => sandboxes.Get(id) is not null);
         SweepFolders(Path.Combine(containerPaths.State, "containers"), id => containers.Get(id) is not null);
@@ -54,7 +54,7 @@ public sealed class Recovery(
             await TryAsync(sandbox.Handler, () => stopper.StopAsync(sandbox.Id, cancellationToken));
         }
 
-        foreach (var handler in handlers.Current.Handlers.Values.Select(static h => h.Handler).OfType<GuardedHandler>())
+        foreach (var handler in handlers.Current.Handlers.Values.Where(static h => h.Drain is null).Select(static h => h.Handler).OfType<GuardedHandler>())
         {
             await TryAsync(handler.Name, () => RemoveStraysAsync(handler.Name, handler, cancellationToken));
         }
@@ -81,7 +81,7 @@ public sealed class Recovery(
             return;
         }
 
-        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is not { } handler)
+        if (handlers.Current.Find(sandbox.HandlerKey) is not { Handler: not null } entry)
         {
             SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, "no such handler now");
             return;
@@ -89,14 +89,7 @@ public sealed class Recovery(
 
         try
         {
-            var request = ToRequest(sandbox);
-            var live = await handler.RestoreSandboxAsync(request, cancellationToken);
-            objects.Adopt(live);
-            sandboxUsage.Begin(sandbox);
-            foreach (var restored in request.Containers)
-            {
-                await AdoptAsync(live, restored.Create.ContainerId);
-            }
+            await adoption.RunAsync(sandbox, entry, cancellationToken);
         }
         catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotFound)
         {
@@ -107,45 +100,6 @@ public sealed class Recovery(
             SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, e.Message);
         }
     }
-
-    private async Task AdoptAsync(ISandbox live, string containerId)
-    {
-        var container = containers.Get(containerId)!;
-        if (live.FindContainer(containerId) is not { } adopted)
-        {
-            ContainerLog.NotAdopted(log, containerId, "nothing of it is left");
-            exits.Record(containerId, Lost("nothing of it was left when the gateway came back"));
-            return;
-        }
-
-        exits.Watch(adopted);
-        if (container.Phase == ContainerPhase.Running)
-        {
-            sampler.Register(containerId, container.CgroupPath);
-        }
-        else if (container.Phase == ContainerPhase.Starting)
-        {
-            // The start was cut in two; a second one does nothing if the first arrived.
-            await TryAsync(containerId, () => starter.RunAsync(container, adopted));
-        }
-    }
-
-    private RestoreSandboxRequest ToRequest(Sandbox sandbox) => new()
-    {
-        Start = new StartSandboxRequest { Sandbox = sandbox.Prepared!, Network = sandbox.Network },
-        State = handlerState.Load(sandbox.Id),
-        Containers =
-        [
-            .. containers.OfSandbox(sandbox.Id)
-                .Where(static c => c.Request is not null && c.Phase is ContainerPhase.Created or ContainerPhase.Starting or ContainerPhase.Running)
-                .Select(c => new RestoreContainer
-                {
-                    Create = c.Request!,
-                    State = handlerState.Load(c.Id),
-                    Started = c.Phase == ContainerPhase.Running,
-                }),
-        ],
-    };
 
     private void EndAll(Sandbox sandbox, string reason)
     {

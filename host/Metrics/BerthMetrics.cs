@@ -6,6 +6,9 @@ namespace Berth.Metrics;
 /// <summary>A number of pods or containers.</summary>
 public readonly record struct StateCount(string State, string Handler, long Count);
 
+/// <summary>Pods of a plugin's version.</summary>
+public readonly record struct PluginCount(string Plugin, string Version, string State, long Pods);
+
 /// <summary>All instruments of the gateway.</summary>
 public sealed class BerthMetrics : IDisposable
 {
@@ -28,6 +31,7 @@ public sealed class BerthMetrics : IDisposable
     private readonly Histogram<double> _handlerCallDuration;
     private readonly Counter<long> _handlerFaults;
     private readonly Counter<long> _selections;
+    private readonly Counter<long> _reloads;
     private long _activePulls;
 
     /// <summary>Creates the instruments.</summary>
@@ -43,7 +47,23 @@ public sealed class BerthMetrics : IDisposable
         _pulledBytes = _meter.CreateCounter<long>("image_pulled_bytes_total", "By", "Compressed bytes of layers that came from registries");
         _handlerCallDuration = Duration("handler_call_duration_seconds", "Time of calls into handlers, by handler, verb and result (ok or an error's code)");
         _selections = _meter.CreateCounter<long>("handler_selections_total", "{pod}", "Choices of a handler for a pod, by handler, what decided, and result (ok or an error's code)");
+        _reloads = _meter.CreateCounter<long>("reloads_total", "{reload}", "Looks at configuration and plugin folders, by result");
         _handlerFaults = _meter.CreateCounter<long>("handler_faults_total", "{fault}", "Calls that counted against a handler's fault budget, by handler and verb");
+    }
+
+    /// <summary>A reload has ended: done, unchanged, refused or failed.</summary>
+    public void Reloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
+
+    /// <summary>Reports the generation in force, plugin versions by state, and those let go of that are still in memory.</summary>
+    public void ObservePlugins(Func<long> generation, Func<IEnumerable<PluginCount>> plugins, Func<int> remnants)
+    {
+        _meter.CreateObservableGauge("generation", generation, "{generation}", "The snapshot of plugins and configuration in force");
+        _meter.CreateObservableGauge("plugin_remnants", remnants, "{plugin}", "Plugin versions that were let go of and are still in memory");
+        _meter.CreateObservableGauge(
+            "plugin_pods",
+            () => plugins().Select(static p => new Measurement<long>(p.Pods, new("plugin", p.Plugin), new("version", p.Version), new("state", p.State))),
+            "{pod}",
+            "Pods by the version of the plugin that they are with, and its state");
     }
 
     /// <summary>A handler was chosen for a pod, or the pod refused.</summary>

@@ -35,5 +35,6 @@ internal static class FeatureNames
             ("checkpoint", features.Checkpoint),
             ("opens ports", features.OpensPorts),
             ("own image store", features.OwnsImageStore),
+            ("adopts live", features.AdoptsLive),
         }.Where(static f => f.Has).Select(static f => f.Name);
 }

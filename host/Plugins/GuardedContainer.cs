@@ -12,7 +12,7 @@ internal sealed class GuardedContainer(IContainer inner, PluginGuard guard) : IC
     public IProcess Init { get; } = new GuardedProcess(guard.Run("ContainerInit", () => inner.Init), guard);
 
     public async Task<IProcess> ExecAsync(ExecRequest request, CancellationToken cancellationToken) =>
-        new GuardedProcess(await guard.RunAsync("Exec", Limits.Exec, token => inner.ExecAsync(request, token), cancellationToken), guard);
+        new GuardedProcess(await guard.RunAsync("Exec", Limits.Exec, token => inner.ExecAsync(request, token), cancellationToken), guard, isHeld: true);
 
     public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken) =>
         guard.RunAsync("Update", Limits.Update, token => inner.UpdateAsync(linuxResources, token), cancellationToken);
@@ -34,28 +34,54 @@ internal sealed class GuardedContainer(IContainer inner, PluginGuard guard) : IC
 }
 
 /// <summary>A plugin's process behind the guard.</summary>
-internal sealed class GuardedProcess(IProcess inner, PluginGuard guard) : IProcess
+internal sealed class GuardedProcess : IProcess
 {
-    public int Pid => guard.Run("Pid", () => inner.Pid);
+    private readonly IProcess _inner;
+    private readonly PluginGuard _guard;
 
-    public Task<ProcessExit> Exit { get; } = guard.Run("Exit", () => inner.Exit);
+    /// <param name="inner">The plugin's own.</param>
+    /// <param name="guard">The gate.</param>
+    /// <param name="isHeld">An exec: it ends with the object that started it, so that object is needed until then.</param>
+    public GuardedProcess(IProcess inner, PluginGuard guard, bool isHeld = false)
+    {
+        (_inner, _guard) = (inner, guard);
+        Exit = guard.Run("Exit", () => inner.Exit);
+        if (isHeld)
+        {
+            guard.HoldUntil(Exit);
+        }
+    }
 
-    public Task StartAsync(CancellationToken cancellationToken) => guard.RunAsync("Start", Limits.Start, inner.StartAsync, cancellationToken);
+    public int Pid => _guard.Run("Pid", () => _inner.Pid);
+
+    public Task<ProcessExit> Exit { get; }
+
+    public Task StartAsync(CancellationToken cancellationToken) => _guard.RunAsync("Start", Limits.Start, _inner.StartAsync, cancellationToken);
 
     public Task SignalAsync(int signal, SignalScope scope, CancellationToken cancellationToken) =>
-        guard.RunAsync("Signal", Limits.Signal, token => inner.SignalAsync(signal, scope, token), cancellationToken);
+        _guard.RunAsync("Signal", Limits.Signal, token => _inner.SignalAsync(signal, scope, token), cancellationToken);
 
     public Task ResizeAsync(int columns, int rows, CancellationToken cancellationToken) =>
-        guard.RunAsync("Resize", Limits.Signal, token => inner.ResizeAsync(columns, rows, token), cancellationToken);
+        _guard.RunAsync("Resize", Limits.Signal, token => _inner.ResizeAsync(columns, rows, token), cancellationToken);
 
     public Task CloseStdinAsync(CancellationToken cancellationToken) =>
-        guard.RunAsync("CloseStdin", Limits.Signal, inner.CloseStdinAsync, cancellationToken);
+        _guard.RunAsync("CloseStdin", Limits.Signal, _inner.CloseStdinAsync, cancellationToken);
 }
 
 /// <summary>A plugin's attachment behind the guard.</summary>
-internal sealed class GuardedAttachment(IAttachment inner, PluginGuard guard) : IAttachment
+internal sealed class GuardedAttachment : IAttachment
 {
-    public Task End { get; } = guard.Run("AttachmentEnd", () => inner.End);
+    private readonly IAttachment _inner;
+    private readonly PluginGuard _guard;
 
-    public Task DetachAsync(CancellationToken cancellationToken) => guard.RunAsync("Detach", Limits.Signal, inner.DetachAsync, cancellationToken);
+    public GuardedAttachment(IAttachment inner, PluginGuard guard)
+    {
+        (_inner, _guard) = (inner, guard);
+        End = guard.Run("AttachmentEnd", () => inner.End);
+        guard.HoldUntil(End);
+    }
+
+    public Task End { get; }
+
+    public Task DetachAsync(CancellationToken cancellationToken) => _guard.RunAsync("Detach", Limits.Signal, _inner.DetachAsync, cancellationToken);
 }

@@ -6,7 +6,7 @@ namespace Berth.Plugins;
 /// <summary>A plugin's handler behind the guard; the only form in which the rest of the gateway meets one.</summary>
 public sealed class GuardedHandler : IRuntimeHandler
 {
-    private readonly IRuntimeHandler _inner;
+    private IRuntimeHandler? _inner;
     private readonly PluginGuard _guard;
 
     internal GuardedHandler(IRuntimeHandler inner, PluginGuard guard, TimeProvider time, ILogger logger)
@@ -21,6 +21,12 @@ public sealed class GuardedHandler : IRuntimeHandler
     /// <summary>Answers from memory whether it is ready, why not, and what it can do.</summary>
     public HandlerHealth Health { get; }
 
+    /// <summary>No call runs, and no exec or attached client is left that needs the plugin's object.</summary>
+    public bool IsIdle => _guard.IsIdle;
+
+    private IRuntimeHandler Inner =>
+        _inner ?? throw RuntimeException.Unavailable($"this object of handler {Name} was replaced by a newer one; try again");
+
     /// <summary>Calls into the plugin so far.</summary>
     public long Calls => _guard.Calls;
 
@@ -28,32 +34,38 @@ public sealed class GuardedHandler : IRuntimeHandler
     public long Faults => _guard.Faults;
 
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) =>
-        _guard.RunAsync("Check", Limits.Check, _inner.CheckAsync, cancellationToken);
+        _guard.RunAsync("Check", Limits.Check, token => Inner.CheckAsync(token), cancellationToken);
 
     public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => _inner.PrepareSandboxAsync(request, token), cancellationToken);
+        _guard.RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => Inner.PrepareSandboxAsync(request, token), cancellationToken);
 
     public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken) => new GuardedSandbox(
-        await _guard.RunAsync("StartSandbox", Limits.StartSandbox, token => _inner.StartSandboxAsync(request, token), cancellationToken), _guard);
+        await _guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), _guard);
 
     public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken) => new GuardedSandbox(
-        await _guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => _inner.RestoreSandboxAsync(request, token), cancellationToken), _guard);
+        await _guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), _guard);
 
     public Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("DestroySandbox", Limits.Destroy, token => _inner.DestroySandboxAsync(request, token), cancellationToken);
+        _guard.RunAsync("DestroySandbox", Limits.Destroy, token => Inner.DestroySandboxAsync(request, token), cancellationToken);
 
     public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("DestroyContainer", Limits.Destroy, token => _inner.DestroyContainerAsync(request, token), cancellationToken);
+        _guard.RunAsync("DestroyContainer", Limits.Destroy, token => Inner.DestroyContainerAsync(request, token), cancellationToken);
 
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) =>
-        _guard.RunAsync("ListOwned", Limits.ListOwned, _inner.ListOwnedAsync, cancellationToken);
+        _guard.RunAsync("ListOwned", Limits.ListOwned, token => Inner.ListOwnedAsync(token), cancellationToken);
 
     public Task<PreparedImage> PrepareImageAsync(PrepareImageRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("PrepareImage", Limits.Image, token => _inner.PrepareImageAsync(request, token), cancellationToken);
+        _guard.RunAsync("PrepareImage", Limits.Image, token => Inner.PrepareImageAsync(request, token), cancellationToken);
 
     public Task ReleaseImageAsync(string imageId, CancellationToken cancellationToken) =>
-        _guard.RunAsync("ReleaseImage", Limits.Image, token => _inner.ReleaseImageAsync(imageId, token), cancellationToken);
+        _guard.RunAsync("ReleaseImage", Limits.Image, token => Inner.ReleaseImageAsync(imageId, token), cancellationToken);
 
-    public async ValueTask DisposeAsync() =>
-        await _guard.RunAsync("Dispose", Limits.Destroy, _ => _inner.DisposeAsync().AsTask(), CancellationToken.None);
+    public async ValueTask DisposeAsync()
+    {
+        // Nothing may keep the plugin's object, and so its code, in memory.
+        if (Interlocked.Exchange(ref _inner, null) is { } inner)
+        {
+            await _guard.RunAsync("Dispose", Limits.Destroy, _ => inner.DisposeAsync().AsTask(), CancellationToken.None);
+        }
+    }
 }

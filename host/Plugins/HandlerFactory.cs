@@ -1,6 +1,8 @@
+using System.Security.Cryptography;
 using System.Text;
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Linux;
 
 namespace Berth.Plugins;
 
@@ -25,6 +27,9 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
             Name = plan.Name,
             Plugin = plan.Plugin,
             PluginVersion = plugin?.Entry.Version ?? "",
+            PluginDigest = plugin?.Entry.Digest ?? "",
+            Instance = plugin is null ? "" : InstanceOf(plan, plugin),
+            Source = plugin,
             StateVersions = plugin?.Manifest?.StateVersions ?? [],
             Overhead = plan.Overhead,
             Disabled = plan.Disabled,
@@ -43,7 +48,9 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
 
         try
         {
-            return entry with { Handler = await CreateAsync(plan, instance, gateway, cgroupDriver, cancellationToken) };
+            var state = PrivateFolder(gateway.State, "h", plan.Name, LongestStateDirectory);
+            var data = PrivateFolder(gateway.Root, "h", plan.Name, int.MaxValue);
+            return entry with { Handler = await CreateAsync(plan, instance, state, data, cgroupDriver, cancellationToken) };
         }
         catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException)
         {
@@ -51,16 +58,50 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
         }
     }
 
+    /// <summary>
+    /// Makes a handler of it in folders of its own, asks for its check, and lets go of it: why it would not do, or nothing. The handler
+    /// in force, which has its own folders, notices nothing of this.
+    /// </summary>
+    internal async Task<string> TryAsync(
+        HandlerPlan plan, LoadedPlugin plugin, GatewayOptions gateway, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+    {
+        var name = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(3));
+        try
+        {
+            var state = PrivateFolder(gateway.State, "t", name, LongestStateDirectory);
+            var data = PrivateFolder(gateway.Root, "t", name, int.MaxValue);
+            await using var handler = await CreateAsync(plan, plugin.Instance!, state, data, cgroupDriver, cancellationToken);
+            await handler.Health.RefreshAsync(cancellationToken);
+            return handler.Health.Reason;
+        }
+        catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+        finally
+        {
+            FileTree.Delete(Path.Combine(gateway.State, "t", name));
+            FileTree.Delete(Path.Combine(gateway.Root, "t", name));
+        }
+    }
+
+    /// <summary>Differs where another object is needed: for other code, and for other options.</summary>
+    internal static string InstanceOf(HandlerPlan plan, LoadedPlugin plugin)
+    {
+        var options = SHA256.HashData(Encoding.UTF8.GetBytes(plan.Options.GetRawText()));
+        return $"{plugin.Entry.Digest[..Math.Min(12, plugin.Entry.Digest.Length)]}-{Convert.ToHexStringLower(options)[..8]}";
+    }
+
     private async Task<GuardedHandler> CreateAsync(
-        HandlerPlan plan, IRuntimePlugin plugin, GatewayOptions gateway, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+        HandlerPlan plan, IRuntimePlugin plugin, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
     {
         var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger);
         var config = new HandlerConfig
         {
             Name = plan.Name,
             Options = plan.Options,
-            StateDirectory = PrivateFolder(gateway.State, plan.Name, LongestStateDirectory),
-            DataDirectory = PrivateFolder(gateway.Root, plan.Name, int.MaxValue),
+            StateDirectory = state,
+            DataDirectory = data,
             CgroupDriver = cgroupDriver,
         };
         var context = new HandlerContext(plan.Name, store, loggers);
@@ -68,9 +109,9 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
         return new(inner, guard, time, _logger);
     }
 
-    private static string PrivateFolder(string parent, string handler, int longest)
+    private static string PrivateFolder(string parent, string kind, string name, int longest)
     {
-        var path = Path.Combine(parent, "h", handler);
+        var path = Path.Combine(parent, kind, name);
         if (Encoding.UTF8.GetByteCount(path) > longest)
         {
             throw RuntimeException.InvalidArgument($"its state folder {path} is longer than {longest} bytes: shorten gateway.state or the handler's name");

@@ -10,6 +10,37 @@ internal static class PluginFolder
 {
     private const int MostFiles = 10_000;
 
+    /// <summary>
+    /// Follows a link at the folder's own name, by which versions are switched. The link must be a trusted user's, and nobody
+    /// else may be able to put something else where it leads.
+    /// </summary>
+    public static string Resolve(string folder)
+    {
+        if (FileStatus.Find(folder, followLink: false) is not { Kind: FileKind.Symlink } link)
+        {
+            return folder;
+        }
+
+        var trusted = TrustedUsers();
+        var real = RealPath.Find(folder) ?? throw Refused(folder, $"it is a link to {new FileInfo(folder).LinkTarget}, which is not there");
+        if (!trusted.Contains(link.Uid))
+        {
+            throw Refused(folder, $"the link belongs to user {link.Uid}; chown -h it to root");
+        }
+
+        for (var parent = Path.GetDirectoryName(real); parent is not null; parent = Path.GetDirectoryName(parent))
+        {
+            const int Sticky = 0x200;
+            var status = FileStatus.Find(parent) ?? throw Refused(folder, $"{parent} is gone; it changes while it is read");
+            if (!trusted.Contains(status.Uid) || (status.IsWritableByOthers && (status.Mode & Sticky) == 0))
+            {
+                throw Refused(folder, $"it is a link into {parent}, where others than root can replace what is there");
+            }
+        }
+
+        return real;
+    }
+
     /// <summary>Throws if anybody else could change what is loaded.</summary>
     public static void Check(string folder)
     {

@@ -30,6 +30,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
 {
     private long _calls;
     private long _faults;
+    private int _active;
 
     public string Plugin => plugin;
 
@@ -38,6 +39,16 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
     public long Calls => Interlocked.Read(ref _calls);
 
     public long Faults => Interlocked.Read(ref _faults);
+
+    /// <summary>No call runs, and nothing is held.</summary>
+    public bool IsIdle => Volatile.Read(ref _active) == 0;
+
+    /// <summary>Counts as active until the task has ended: an exec, an attached client.</summary>
+    public void HoldUntil(Task end)
+    {
+        Interlocked.Increment(ref _active);
+        _ = end.ContinueWith(_ => Interlocked.Decrement(ref _active), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
 
     public Task RunAsync(string verb, TimeSpan limit, Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
         RunAsync(
@@ -57,6 +68,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var token = either.Token;
+        Interlocked.Increment(ref _active);
         try
         {
             var answer = await Task.Run(() => call(token), CancellationToken.None).WaitAsync(token);
@@ -82,6 +94,10 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         catch (Exception e)
         {
             throw Translate(verb, started, e);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _active);
         }
     }
 

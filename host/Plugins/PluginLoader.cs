@@ -1,18 +1,20 @@
 using System.Reflection;
+using System.Runtime.Loader;
 using Berth.Abstractions;
 using NetCorePluginLoader = McMaster.NETCore.Plugins.PluginLoader;
 
 namespace Berth.Plugins;
 
 /// <summary>
-/// Loads a plugin's assembly into a load context of its own that shares the contract and nothing else. The context is
-/// not collectible: code compiled ahead (ReadyToRun) is ignored in those (dotnet/runtime#40704).
+/// Loads a plugin's assembly into a load context of its own that shares the contract and nothing else. The context is collectible,
+/// so that a version which nobody needs any more leaves the memory. The price: code compiled ahead (ReadyToRun) is ignored there
+/// (dotnet/runtime#40704), and each method is compiled at its first call.
 /// </summary>
 internal static class PluginLoader
 {
     /// <summary>Everything that goes wrong in here is the plugin's own, and becomes its reason.</summary>
     /// <exception cref="PluginRejectedException">With the reason.</exception>
-    public static IRuntimePlugin Load(string folder, PluginManifest manifest)
+    public static IPluginCode Load(string folder, PluginManifest manifest)
     {
         var path = Path.Combine(folder, manifest.Assembly);
         if (!File.Exists(path))
@@ -22,9 +24,8 @@ internal static class PluginLoader
 
         try
         {
-            // It lives as long as the process, as does what it has loaded.
-            var loader = NetCorePluginLoader.CreateFromAssemblyFile(path, isUnloadable: false, sharedTypes: [typeof(IRuntimePlugin)]);
-            return Create(loader.LoadDefaultAssembly());
+            var loader = NetCorePluginLoader.CreateFromAssemblyFile(path, isUnloadable: true, sharedTypes: [typeof(IRuntimePlugin)]);
+            return LoadOrUnload(loader);
         }
         catch (PluginRejectedException e)
         {
@@ -33,6 +34,20 @@ internal static class PluginLoader
         catch (Exception e)
         {
             throw new PluginRejectedException(PluginState.Failed, $"{path}: {Describe(e)}", e);
+        }
+    }
+
+    private static LoadContextCode LoadOrUnload(NetCorePluginLoader loader)
+    {
+        try
+        {
+            var assembly = loader.LoadDefaultAssembly();
+            return new(Create(assembly), loader, new(AssemblyLoadContext.GetLoadContext(assembly)));
+        }
+        catch
+        {
+            loader.Dispose();
+            throw;
         }
     }
 

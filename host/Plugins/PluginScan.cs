@@ -9,7 +9,10 @@ internal sealed record PluginCandidate(string Folder, PluginManifest? Manifest, 
 /// <summary>Looks through the configured folders; loads nothing.</summary>
 internal static class PluginScan
 {
-    /// <summary>In the order of the folders, then by name. A configured folder that is missing is an empty one.</summary>
+    /// <summary>
+    /// In the order of the folders, then by name. A configured folder that is missing is an empty one. Names that begin with a dot
+    /// are not looked at: a place for what is being copied, and for the versions that a link switches between.
+    /// </summary>
     public static IReadOnlyList<PluginCandidate> Find(IReadOnlyList<string> folders) =>
         [.. folders.Where(Directory.Exists).SelectMany(Subfolders).Where(static f => File.Exists(Path.Combine(f, PluginManifestReader.FileName))).Select(Examine)];
 
@@ -22,14 +25,19 @@ internal static class PluginScan
             : candidates.SelectMany(static c => c.Manifest!.Handlers.Keys).ToHashSet(StringComparer.Ordinal);
     }
 
-    private static IEnumerable<string> Subfolders(string folder) => Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal);
+    /// <summary>Of one folder; null if it is no plugin.</summary>
+    public static PluginCandidate? Look(string folder) => File.Exists(Path.Combine(folder, PluginManifestReader.FileName)) ? Examine(folder) : null;
+
+    private static IEnumerable<string> Subfolders(string folder) =>
+        Directory.EnumerateDirectories(folder).Where(static f => Path.GetFileName(f)[0] != '.').Order(StringComparer.Ordinal);
 
     private static PluginCandidate Examine(string folder)
     {
         try
         {
-            PluginFolder.Check(folder);
-            return new(folder, PluginManifestReader.Read(Path.Combine(folder, PluginManifestReader.FileName)), PluginState.Active, "");
+            var real = PluginFolder.Resolve(folder);
+            PluginFolder.Check(real);
+            return new(folder, PluginManifestReader.Read(Path.Combine(real, PluginManifestReader.FileName)), PluginState.Active, "");
         }
         catch (PluginRejectedException e)
         {

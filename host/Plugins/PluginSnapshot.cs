@@ -10,7 +10,22 @@ namespace Berth.Plugins;
 /// <param name="Folder">Where it lies.</param>
 /// <param name="State">Whether it is in use.</param>
 /// <param name="Reason">Why not; empty if it is.</param>
-public sealed record PluginEntry(string Id, string Version, string Folder, PluginState State, string Reason);
+public sealed record PluginEntry(string Id, string Version, string Folder, PluginState State, string Reason)
+{
+    /// <summary>The SHA-256 of its folder's content; empty if it was never staged.</summary>
+    public string Digest { get; init; } = "";
+
+    /// <summary>The generation in which it came into force; 0 if it never did.</summary>
+    public long Generation { get; init; }
+}
+
+/// <summary>
+/// What a pod's record names its handler by: the name, and which object of that name. While a new version of a plugin serves new
+/// pods, those of the old one stay with the object that started them.
+/// </summary>
+/// <param name="Name">As pods ask for it.</param>
+/// <param name="Instance">Of <see cref="HandlerEntry.Instance"/>; empty for the one in force.</param>
+public readonly record struct HandlerKey(string Name, string Instance);
 
 /// <summary>A handler that pods can ask for, whether it works or not.</summary>
 public sealed record HandlerEntry
@@ -21,6 +36,14 @@ public sealed record HandlerEntry
     public required string Plugin { get; init; }
 
     public string PluginVersion { get; init; } = "";
+
+    /// <summary>The SHA-256 of the plugin's folder.</summary>
+    public string PluginDigest { get; init; } = "";
+
+    /// <summary>Tells apart the objects of one name: the plugin's digest and that of the options, shortened.</summary>
+    public string Instance { get; init; } = "";
+
+    public HandlerKey Key => new(Name, Instance);
 
     /// <summary>The state records that the plugin can read.</summary>
     public IReadOnlyList<int> StateVersions { get; init; } = [];
@@ -42,14 +65,21 @@ public sealed record HandlerEntry
     /// <summary>The keys of the pod annotations that reach it.</summary>
     public IReadOnlyList<string> Annotations { get; init; } = [];
 
-    public bool Ready => Handler is { Health.Ready: true };
+    /// <summary>Why it takes no new pods although pods of it run: its plugin was replaced or removed. Null for one in force.</summary>
+    public string? Drain { get; init; }
+
+    /// <summary>The version of the plugin that it is of.</summary>
+    internal LoadedPlugin? Source { get; init; }
+
+    public bool Ready => Drain is null && Handler is { Health.Ready: true };
 
     public PluginState State => Disabled ? PluginState.Disabled
+        : Drain is not null ? PluginState.Draining
         : Handler is null ? PluginState.Failed
         : Ready ? PluginState.Active : PluginState.NotReady;
 
     /// <summary>Why no pod can be started; empty if one can.</summary>
-    public string Reason => Handler?.Health.Reason ?? Failure;
+    public string Reason => Drain ?? Handler?.Health.Reason ?? Failure;
 
     /// <summary>Of a pod's annotations, those that reach it.</summary>
     public IReadOnlyDictionary<string, string> LetThrough(IReadOnlyDictionary<string, string> annotations) =>
@@ -68,9 +98,18 @@ public sealed class PluginSnapshot
 
     public static PluginSnapshot Empty { get; } = new([], []);
 
+    /// <summary>Counts the snapshots that came into force by loading.</summary>
+    public long Generation { get; init; }
+
+    /// <summary>The configuration that belongs to it.</summary>
+    public BerthOptions Options { get; init; } = new();
+
     public IReadOnlyList<PluginEntry> Plugins { get; }
 
     public FrozenDictionary<string, HandlerEntry> Handlers { get; }
+
+    /// <summary>Handlers of which only pods are left: replaced by another of the same name, or removed.</summary>
+    public IReadOnlyList<HandlerEntry> Draining { get; init; } = [];
 
     /// <summary>The names that a pod may be given; those of disabled handlers are not among them.</summary>
     public IReadOnlyList<string> KnownHandlers { get; }
@@ -79,33 +118,45 @@ public sealed class PluginSnapshot
     public IReadOnlyDictionary<string, string> Readiness() =>
         KnownHandlers.ToDictionary(static name => name, name => Handlers[name] is { Ready: false } h ? h.Reason : "", StringComparer.Ordinal);
 
+    /// <summary>The versions behind <see cref="Plugins"/>.</summary>
+    internal IReadOnlyList<LoadedPlugin> Loaded { get; init; } = [];
+
+    /// <summary>The handler that a pod belongs to; the one in force where the pod's own object is not there any more.</summary>
+    public HandlerEntry? Find(HandlerKey key) => Draining.FirstOrDefault(h => h.Key == key) ?? Handlers.GetValueOrDefault(key.Name);
+
     /// <summary>The handler for work on an existing pod: it may be not ready.</summary>
     /// <exception cref="RuntimeException">There is none of that name, or it could not be created.</exception>
-    public GuardedHandler Get(string name)
+    public GuardedHandler Get(HandlerKey key)
     {
-        if (!Handlers.TryGetValue(name, out var entry))
-        {
-            throw RuntimeException.InvalidArgument($"there is no runtime handler '{name}'; {NearestName.Hint(name, KnownHandlers)}");
-        }
-
-        return entry.Handler ?? throw RuntimeException.Unavailable($"handler '{name}' cannot be used: {entry.Reason}");
+        var entry = Find(key)
+            ?? throw RuntimeException.InvalidArgument($"there is no runtime handler '{key.Name}'; {NearestName.Hint(key.Name, KnownHandlers)}");
+        return entry.Handler ?? throw RuntimeException.Unavailable($"handler '{key.Name}' cannot be used: {entry.Reason}");
     }
+
+    /// <summary>The handler in force of that name, for work on what belongs to no pod.</summary>
+    /// <exception cref="RuntimeException">There is none of that name, or it could not be created.</exception>
+    public GuardedHandler Get(string name) => Get(new HandlerKey(name, ""));
 
     /// <summary>The handler for a new pod.</summary>
-    /// <exception cref="RuntimeException">The same, or it is disabled or not ready.</exception>
-    public GuardedHandler GetReady(string name)
+    /// <exception cref="RuntimeException">The same, or it is disabled, not ready, or drains.</exception>
+    public HandlerEntry GetReady(string name)
     {
-        var handler = Get(name);
-        return handler.Health.Ready ? handler : throw RuntimeException.Unavailable($"handler '{name}' is not ready: {handler.Health.Reason}");
+        _ = Get(name);
+        var entry = Handlers[name];
+        return entry.Ready ? entry : throw RuntimeException.Unavailable($"handler '{name}' is not ready: {entry.Reason}");
     }
-}
 
-/// <summary>Holds the snapshot in force. A new one replaces it at once; whoever has read the old one goes on with it.</summary>
-public sealed class HandlerTable(PluginSnapshot initial)
-{
-    private volatile PluginSnapshot _current = initial;
-
-    public PluginSnapshot Current => _current;
-
-    public void Swap(PluginSnapshot next) => _current = next;
+    /// <summary>The same without handlers whose last pod has gone, and without the versions that only they were of.</summary>
+    internal PluginSnapshot Without(IReadOnlySet<HandlerKey> gone)
+    {
+        var draining = Draining.Where(h => !gone.Contains(h.Key)).ToList();
+        var loaded = Loaded.Where(l => l.Entry.State != PluginState.Draining || draining.Exists(d => d.Source!.Code == l.Code)).ToList();
+        return new([.. loaded.Select(static l => l.Entry)], Handlers.Values.Where(h => h.Drain is null || !gone.Contains(h.Key)))
+        {
+            Generation = Generation,
+            Options = Options,
+            Draining = draining,
+            Loaded = loaded,
+        };
+    }
 }

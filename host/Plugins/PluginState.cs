@@ -17,6 +17,12 @@ public enum PluginState
 
     /// <summary>It could not be loaded or created.</summary>
     Failed,
+
+    /// <summary>Replaced or removed: its pods run on, and new ones are not started on it.</summary>
+    Draining,
+
+    /// <summary>It spent its fault budget, or the gateway died in it: no new pods until it is well again.</summary>
+    Quarantined,
 }
 
 /// <summary>A plugin that is not taken; the message is the reason shown to people.</summary>

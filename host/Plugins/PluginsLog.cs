@@ -11,8 +11,8 @@ internal static partial class PluginsLog
     [LoggerMessage(402, LogLevel.Error, "Plugin {Plugin} in {Folder} is {State}: {Reason}", EventName = "PluginRejected")]
     public static partial void PluginRejected(ILogger logger, string plugin, string folder, PluginState state, string reason);
 
-    [LoggerMessage(403, LogLevel.Warning, "Plugin {Plugin} in {Folder} is not used: {First} has one of the same id", EventName = "PluginDuplicate")]
-    public static partial void PluginDuplicate(ILogger logger, string plugin, string folder, string first);
+    [LoggerMessage(403, LogLevel.Information, "Plugin {Plugin} in {Folder} is not used: {Reason}", EventName = "PluginNotUsed")]
+    public static partial void PluginNotUsed(ILogger logger, string plugin, string folder, string reason);
 
     [LoggerMessage(404, LogLevel.Error, "Handler {Handler} of plugin {Plugin} failed: {Reason}", EventName = "HandlerFailed")]
     public static partial void HandlerFailed(ILogger logger, string handler, string plugin, string reason);
@@ -31,4 +31,16 @@ internal static partial class PluginsLog
 
     [LoggerMessage(407, LogLevel.Error, "Plugin {Plugin} failed in {Verb} of handler {Handler}", EventName = "PluginFault")]
     public static partial void PluginFault(ILogger logger, Exception exception, string plugin, string verb, string handler);
+
+    [LoggerMessage(408, LogLevel.Information, "Handler {Handler} of plugin {Plugin} {Version} drains: {Reason}", EventName = "HandlerDrains")]
+    public static partial void HandlerDrains(ILogger logger, string handler, string plugin, string version, string reason);
+
+    [LoggerMessage(409, LogLevel.Information, "Plugin {Plugin} {Version} has no pods left and is unloaded", EventName = "PluginUnloaded")]
+    public static partial void PluginUnloaded(ILogger logger, string plugin, string version);
+
+    [LoggerMessage(410, LogLevel.Warning, "Plugin {Plugin} {Version} was let go of, but something of it holds on and keeps it in memory", EventName = "PluginHoldsOn")]
+    public static partial void PluginHoldsOn(ILogger logger, string plugin, string version);
+
+    [LoggerMessage(411, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} could not be let go of: {Reason}", EventName = "HandlerNotDisposed")]
+    public static partial void HandlerNotDisposed(ILogger logger, string handler, string plugin, string version, string reason);
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Berth.Abstractions;
 using Berth.Common;
-using Berth.Configuration;
 using Berth.Containers.Spec;
 using Berth.Linux;
 using Berth.Network;
@@ -24,22 +23,22 @@ public sealed record GatewayConditions(
     IReadOnlyDictionary<string, string> Info);
 
 /// <summary>The gateway's state, from memory: no plugin and no process is asked.</summary>
-public sealed class GatewayStatus(
-    HandlerTable handlers, CniConfiguration cni, CgroupTree cgroups, BerthOptions options, HostFacts facts, UserNamespaceSupport users)
+public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, CgroupTree cgroups, HostFacts facts, UserNamespaceSupport users)
 {
     public CgroupDriver CgroupDriver => cgroups.Driver;
 
     public GatewayConditions Read()
     {
         var table = handlers.Current;
+        var chosen = table.Options.Selection.Default;
         var rows = table.Handlers.Values
-            .Select(h => new HandlerStatus(h.Name, h.Name == options.Selection.Default, h.Ready, h.Reason, Features(h.Handler), h.Plugin, h.Handler?.Health.Check.RuntimeVersion ?? ""))
+            .Select(h => new HandlerStatus(h.Name, h.Name == chosen, h.Ready, h.Reason, Features(h.Handler), h.Plugin, h.Handler?.Health.Check.RuntimeVersion ?? ""))
             .OrderBy(static h => h.Name, StringComparer.Ordinal)
             .ToList();
         var fallback = rows.Find(static h => h.IsDefault);
         var (ready, reason, message) = fallback switch
         {
-            null => (false, "DefaultHandlerMissing", $"the default handler {options.Selection.Default} does not exist; known: {string.Join(", ", rows.Select(static h => h.Name))}"),
+            null => (false, "DefaultHandlerMissing", $"the default handler {chosen} does not exist; known: {string.Join(", ", rows.Select(static h => h.Name))}"),
             { Ready: false } => (false, "DefaultHandlerNotReady", $"handler {fallback.Name}: {fallback.Reason}"),
             _ => (true, "", ""),
         };
@@ -65,9 +64,20 @@ public sealed class GatewayStatus(
             info["userNamespacesMissing"] = missing;
         }
 
+        info["generation"] = table.Generation.ToString(CultureInfo.InvariantCulture);
+        if (handlers.LastReload is { ConfigurationProblem: { Length: > 0 } problem })
+        {
+            info["reload.problem"] = problem;
+        }
+
+        if (handlers.LastReload is { RestartKeys: { Count: > 0 } keys })
+        {
+            info["reload.restartRequired"] = string.Join(", ", keys);
+        }
+
         foreach (var plugin in table.Plugins.Where(static p => p.Reason.Length > 0))
         {
-            info[$"plugin.{plugin.Folder}"] = $"{plugin.State}: {plugin.Reason}";
+            info[$"plugin.{plugin.Folder}{(plugin.State == PluginState.Draining ? $" {plugin.Version}" : "")}"] = $"{plugin.State}: {plugin.Reason}";
         }
 
         return info;

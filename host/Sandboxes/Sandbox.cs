@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Berth.Abstractions;
+using Berth.Plugins;
 using Berth.State;
 
 namespace Berth.Sandboxes;
@@ -28,6 +29,12 @@ public sealed record Sandbox : IRecord
 
     /// <summary>The chosen handler's name.</summary>
     public required string Handler { get; init; }
+
+    /// <summary>Which object of that handler; see <see cref="HandlerKey"/>.</summary>
+    public string HandlerInstance { get; init; } = "";
+
+    /// <summary>The SHA-256 of the plugin's folder, from which it can be loaded again while this pod needs it.</summary>
+    public string PluginDigest { get; init; } = "";
 
     /// <summary>Why that handler: one line.</summary>
     public required string HandlerReason { get; init; }
@@ -82,6 +89,9 @@ public sealed record Sandbox : IRecord
 
     /// <summary>The last failure of an undo or a removal; what `berth doctor` shows as owed.</summary>
     public string? Owed { get; init; }
+
+    [JsonIgnore]
+    public HandlerKey HandlerKey => new(Handler, HandlerInstance);
 
     [JsonIgnore]
     public string UniqueName => Spec.UniqueName;

@@ -28,6 +28,12 @@ public sealed class SandboxObjects(SandboxRegistry registry, ILogger<SandboxObje
     private async Task WatchAsync(ISandbox sandbox)
     {
         var exit = await sandbox.Exit;
+        if (!ReferenceEquals(Find(sandbox.Id), sandbox))
+        {
+            // A newer object has it; what the older one makes of being let go of is no end of the pod.
+            return;
+        }
+
         var changed = registry.Update(sandbox.Id, s => s.Phase == SandboxPhase.Ready ? s with { Phase = SandboxPhase.NotReady } : s);
         if (changed is { Phase: SandboxPhase.NotReady })
         {

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Berth.Abstractions;
 using Berth.Common;
-using Berth.Configuration;
 using Berth.Containers;
 using Berth.Containers.Spec;
 using Berth.Linux;
@@ -12,8 +11,6 @@ namespace Berth.Sandboxes;
 
 /// <summary>Turns a request into a plan, or refuses it; nothing outside this process is touched.</summary>
 public sealed class SandboxPlanner(
-    HandlerTable handlers,
-    BerthOptions options,
     CgroupTree cgroups,
     SandboxNetwork network,
     SandboxPaths paths,
@@ -21,15 +18,17 @@ public sealed class SandboxPlanner(
     BerthMetrics metrics,
     TimeProvider time)
 {
-    public SandboxPlan Plan(PodSandboxSpec spec, string runtimeHandler)
+    /// <param name="table">The one snapshot that selection, checks and dispatch see.</param>
+    /// <param name="spec">The pod.</param>
+    /// <param name="runtimeHandler">What its RuntimeClass names.</param>
+    public SandboxPlan Plan(PluginSnapshot table, PodSandboxSpec spec, string runtimeHandler)
     {
         SandboxFiles.Validate(spec);
         var hostNetwork = spec.Namespaces.Network == NamespaceMode.Node;
-        var table = handlers.Current;
-        var decision = HandlerSelector.Select(SandboxFacts.Of(spec, runtimeHandler), options.Selection, table.Readiness());
+        var decision = HandlerSelector.Select(SandboxFacts.Of(spec, runtimeHandler), table.Options.Selection, table.Readiness());
         metrics.Selected(decision.Handler, decision.DecidedBy, decision.Refusal?.ToString() ?? "ok");
-        var handler = table.GetReady(decision.EnsureAllowed().Handler);
-        var entry = table.Handlers[decision.Handler];
+        var entry = table.GetReady(decision.EnsureAllowed().Handler);
+        var handler = entry.Handler!;
         var features = handler.Health.Features;
         Refuse(spec, decision.Handler, features);
         if (spec.Namespaces.User is { Mode: NamespaceMode.Pod } && users.Reason is { } missing)
@@ -54,6 +53,8 @@ public sealed class SandboxPlanner(
                 Phase = SandboxPhase.Creating,
                 CreatedAt = time.GetUtcNow(),
                 Handler = decision.Handler,
+                HandlerInstance = entry.Instance,
+                PluginDigest = entry.PluginDigest,
                 HandlerReason = decision.Reason,
                 Plugin = entry.Plugin,
                 PluginVersion = entry.PluginVersion,

@@ -1,11 +1,13 @@
 using Berth.Abstractions;
 using Berth.Common;
 using Berth.Metrics;
+using Berth.Plugins;
 
 namespace Berth.Sandboxes;
 
 /// <summary>RunPodSandbox. A caller that gives up does not stop it: the work ends by itself, and the retry finds it.</summary>
 public sealed class SandboxRunner(
+    HandlerTable handlers,
     SandboxPlanner planner,
     SandboxRegistry registry,
     SandboxFiles files,
@@ -35,13 +37,16 @@ public sealed class SandboxRunner(
         }
 
         // 2 what cannot work fails here, before anything exists
-        var plan = planner.Plan(spec, runtimeHandler);
+        // 3 on disk before acting; from here the row's phase tells a new start what to undo
+        var plan = handlers.Reserve(table =>
+        {
+            var planned = planner.Plan(table, spec, runtimeHandler);
+            registry.Add(planned.Sandbox);
+            return planned;
+        });
         var sandbox = plan.Sandbox;
         SandboxLog.HandlerChosen(log, sandbox.Id, spec.Namespace, spec.Name, sandbox.Handler, sandbox.HandlerReason, sandbox.Plugin, sandbox.PluginVersion);
         BerthTraces.Chosen(sandbox.Handler, sandbox.HandlerReason);
-
-        // 3 on disk before acting; from here the row's phase tells a new start what to undo
-        registry.Add(sandbox);
         try
         {
             return await BuildAsync(plan);

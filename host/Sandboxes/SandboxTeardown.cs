@@ -82,7 +82,7 @@ public sealed class SandboxTeardown(
             return;
         }
 
-        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is { } handler)
+        if (handlers.Current.Find(sandbox.HandlerKey)?.Handler is { } handler)
         {
             await handler.DestroySandboxAsync(
                 new DestroyRequest { SandboxId = sandbox.Id, PrivateDirectory = paths.Private(sandbox.Id), State = handlerState.Load(sandbox.Id) },

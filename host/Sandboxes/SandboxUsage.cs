@@ -48,7 +48,7 @@ public sealed class SandboxUsage(CgroupSampler sampler, HandlerSamples samples, 
 
     private async Task<UsageSample?> UsageAsync(Sandbox sandbox, CancellationToken cancellationToken)
     {
-        if (handlers.Current.Handlers.GetValueOrDefault(sandbox.Handler)?.Handler is not { Health.Features.Stats: StatsSource.Handler })
+        if (handlers.Current.Find(sandbox.HandlerKey)?.Handler is not { Health.Features.Stats: StatsSource.Handler })
         {
             return await sampler.GetAsync(sandbox.Id, cancellationToken);
         }

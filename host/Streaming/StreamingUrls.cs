@@ -55,7 +55,7 @@ public sealed class StreamingUrls(
     }
 
     private HandlerFeatures FeaturesOf(Container container) =>
-        handlers.Current.Get(sandboxes.Find(container.SandboxId)?.Handler ?? "").Health.Check.Features;
+        handlers.Current.Get(sandboxes.Find(container.SandboxId)?.HandlerKey ?? new("", "")).Health.Check.Features;
 
     private static void Demand(bool lacks, Container container, string ability)
     {

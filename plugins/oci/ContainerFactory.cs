@@ -38,7 +38,7 @@ internal sealed class ContainerFactory(
         }
 
         var pid = container.Files.ReadPid();
-        return pid > 0 && Monitor.Adopt(state.MonitorPid, state.MonitorStartTime) is { } monitor
+        return pid > 0 && Monitor.Adopt(state.MonitorPid, state.MonitorStartTime, tools.LetGo) is { } monitor
             ? new(container.Id, container.LogPath, new OciInit(container, state, monitor, pid, started, tools), state, tools)
             : Ended(container, state, await EndAsync(container, state).ConfigureAwait(false));
     }

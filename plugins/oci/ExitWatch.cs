@@ -10,11 +10,19 @@ internal static class ExitWatch
 {
     private const int Killed = 128 + 9;
 
-    /// <summary>Waits; never faults.</summary>
+    /// <summary>Waits; never faults. After the handler let go it never completes: another object tells of the end.</summary>
     public static async Task<ProcessExit> WaitAsync(
         string id, Monitor monitor, ContainerFiles files, ContainerCgroup cgroup, Action killInit, HandlerTools tools)
     {
-        await monitor.Ended.ConfigureAwait(false);
+        try
+        {
+            await monitor.Ended.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (tools.LetGo.IsCancellationRequested)
+        {
+            return await new TaskCompletionSource<ProcessExit>().Task.ConfigureAwait(false);
+        }
+
         try
         {
             if (files.ReadExit() is null)

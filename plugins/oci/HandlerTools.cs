@@ -7,6 +7,9 @@ namespace Berth.Plugins.Oci;
 internal sealed record HandlerTools(
     OciOptions Options, RuntimeCommand Runtime, string RuntimeRoot, Cgroups Cgroups, IPluginLog Log, TimeProvider Clock)
 {
+    /// <summary>The handler is disposed of: another object has its containers.</summary>
+    public CancellationToken LetGo { get; init; }
+
     /// <summary>To be begun before a runtime that will move a process into a cgroup.</summary>
     public CgroupWarmUp WarmUp { get; } = new(Cgroups);
 

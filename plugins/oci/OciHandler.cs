@@ -14,13 +14,14 @@ internal sealed class OciHandler : IRuntimeHandler
     private readonly ContainerFactory _factory;
     private readonly KeptCheck _check;
     private readonly ConcurrentDictionary<string, OciSandbox> _sandboxes = new();
+    private readonly CancellationTokenSource _letGo = new();
 
     public OciHandler(HandlerConfig config, OciOptions options, IHandlerContext context, TimeProvider clock)
     {
         _runtimeRoot = options.RuntimeRoot ?? Path.Combine(config.StateDirectory, "r");
         var runtime = new RuntimeCommand(options, config.CgroupDriver == CgroupDriver.Systemd);
         var conmon = new Conmon(options, runtime, config.StateDirectory);
-        var tools = new HandlerTools(options, runtime, _runtimeRoot, new(CgroupLayout.Detect()), context.Log, clock);
+        var tools = new HandlerTools(options, runtime, _runtimeRoot, new(CgroupLayout.Detect()), context.Log, clock) { LetGo = _letGo.Token };
         _index = new(Path.Combine(config.StateDirectory, "s"), OciJson.Settings);
         _remover = new(tools);
         var creator = new ContainerCreator(conmon, _remover, tools);
@@ -96,7 +97,11 @@ internal sealed class OciHandler : IRuntimeHandler
         return Task.FromResult<IReadOnlyList<OwnedObject>>([.. containers, .. monitors]);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        await _letGo.CancelAsync().ConfigureAwait(false);
+        _sandboxes.Clear();
+    }
 
     private async Task<IProcess> StartInitAsync(PrepareSandboxRequest sandbox, CancellationToken cancellationToken)
     {

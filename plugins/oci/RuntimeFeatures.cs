@@ -38,6 +38,7 @@ internal static class RuntimeFeatures
         MountPropagationToHost = !options.Lacks.Contains("mountPropagation"),
         Terminal = true,
         Stdin = true,
+        AdoptsLive = true,
         LimitUpdates = !options.Lacks.Contains("limitUpdates"),
         // A runtime that must pass signals on itself is a sandbox whose processes the host does not see.
         HostProcesses = options.Signals == SignalPath.Kernel,

@@ -23,6 +23,7 @@ public sealed partial class ArrowTests
         // The records of a sandbox and of its containers know each other; what acts on them does not point back.
         ["Sandboxes"] = [.. Ground, "Containers"],
         ["Containers"] = [.. Ground, "Images", "Sandboxes"],
+        ["Reload"] = [.. Ground, "Containers", "Sandboxes"],
         ["Streaming"] = [.. Ground, "Containers", "Sandboxes"],
         ["Cri"] = [.. Ground, "Images", "Sandboxes", "Containers", "Streaming"],
         ["Admin"] = [.. Ground, "Images", "Sandboxes", "Containers"],

@@ -4,14 +4,14 @@ using Berth.Plugins;
 namespace Berth.Admin.Checks;
 
 /// <summary>Handlers that are not ready, and plugins that are not in use.</summary>
-public sealed class HandlersCheck(HandlerTable table, BerthOptions options) : IDoctorCheck
+public sealed class HandlersCheck(HandlerTable table) : IDoctorCheck
 {
     public string Subject => "handlers";
 
     public IEnumerable<DoctorFinding> Examine()
     {
         var snapshot = table.Current;
-        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).Select(Handler), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin)];
+        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).Select(Handler), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin), .. Reload(table.LastReload)];
     }
 
     private DoctorFinding Handler(HandlerEntry handler)
@@ -21,17 +21,30 @@ public sealed class HandlersCheck(HandlerTable table, BerthOptions options) : ID
         {
             PluginState.Active => DoctorFinding.Ok(subject, handler.Handler?.Health.Check.RuntimeVersion ?? "ready"),
             PluginState.Disabled => DoctorFinding.Ok(subject, "disabled"),
-            _ when handler.Name == options.Selection.Default =>
+            _ when handler.Name == table.Current.Options.Selection.Default =>
                 DoctorFinding.Error(subject, $"the default handler is not ready: {handler.Reason}", "do what the reason says, or set selection.default to another handler"),
             _ => DoctorFinding.Warning(subject, $"not ready: {handler.Reason}", $"do what the reason says, or set handlers.{handler.Name}.disabled"),
         };
     }
 
-    private IEnumerable<DoctorFinding> Default(PluginSnapshot snapshot) => snapshot.KnownHandlers.Contains(options.Selection.Default)
+    private static IEnumerable<DoctorFinding> Default(PluginSnapshot snapshot) => snapshot.KnownHandlers.Contains(snapshot.Options.Selection.Default)
         ? []
-        : [DoctorFinding.Error("selection", $"there is no handler '{options.Selection.Default}', which is the default", $"set selection.default; {NearestName.Hint(options.Selection.Default, snapshot.KnownHandlers)}")];
+        : [DoctorFinding.Error("selection", $"there is no handler '{snapshot.Options.Selection.Default}', which is the default", $"set selection.default; {NearestName.Hint(snapshot.Options.Selection.Default, snapshot.KnownHandlers)}")];
+
+    private static IEnumerable<DoctorFinding> Reload(ReloadState last)
+    {
+        if (last.ConfigurationProblem.Length > 0)
+        {
+            yield return DoctorFinding.Error("configuration", $"the file is not in force: {last.ConfigurationProblem}", "correct it; the gateway notices by itself");
+        }
+
+        if (last.RestartKeys.Count > 0)
+        {
+            yield return DoctorFinding.Warning("configuration", $"not in force yet: {string.Join(", ", last.RestartKeys)}", "restart the gateway; pods run on");
+        }
+    }
 
     private static IEnumerable<DoctorFinding> Plugin(PluginEntry plugin) => plugin.State is PluginState.Failed or PluginState.Incompatible
-        ? [DoctorFinding.Error($"plugin {plugin.Id}", $"{plugin.State}: {plugin.Reason}", $"repair or remove {plugin.Folder}, then restart the gateway")]
+        ? [DoctorFinding.Error($"plugin {plugin.Id}", $"{plugin.State}: {plugin.Reason}", $"repair or remove {plugin.Folder}; the gateway notices by itself")]
         : [];
 }

@@ -25,7 +25,7 @@ public sealed class RootfsProvider(Snapshots snapshots, BlockImages blocks, Hand
             case RootfsForm.Block:
                 return new() { Form = form, Path = await blocks.EnsureAsync(id, image), FileSystem = BlockImages.FileSystem };
             case RootfsForm.None:
-                await copies.EnsureAsync(handlers.Current.Get(plan.Sandbox.Handler), image);
+                await copies.EnsureAsync(handlers.Current.Get(plan.Sandbox.HandlerKey), image);
                 return new() { Form = form };
             default:
                 return new() { Form = form, Path = folder };

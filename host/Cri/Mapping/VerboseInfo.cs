@@ -22,6 +22,8 @@ internal static class VerboseInfo
         sandbox.Plugin,
         sandbox.PluginVersion,
         sandbox.RuntimeVersion,
+        sandbox.PluginDigest,
+        sandbox.HandlerInstance,
         sandbox.HandlerReason,
         sandbox.RequestedHandler,
         sandbox.Hostname,

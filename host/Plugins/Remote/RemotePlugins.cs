@@ -25,7 +25,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     private int _last;
 
     /// <exception cref="PluginRejectedException">It cannot be started or loaded.</exception>
-    internal async Task<IRuntimePlugin> StartAsync(string folder, PluginManifest manifest, PluginsOptions options, CancellationToken cancellationToken)
+    internal async Task<IPluginCode> StartAsync(string folder, PluginManifest manifest, PluginsOptions options, CancellationToken cancellationToken)
     {
         try
         {
@@ -49,7 +49,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
                 cancellationToken);
             _plugins.Add(plugin);
             PluginsLog.PluginProcessStarted(_logger, manifest.Id, plugin.Pid, cgroup);
-            return plugin;
+            return new Code(plugin);
         }
         catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
         {
@@ -92,6 +92,18 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     {
         var name = $"berth-plugins-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(state)))[..8]}";
         return driver == CgroupDriver.Systemd ? $"/system.slice/{name}" : $"/{name}";
+    }
+
+    /// <summary>Code in another process: nothing of it is ever in this one's memory.</summary>
+    private sealed class Code(RemotePlugin plugin) : IPluginCode
+    {
+        public IRuntimePlugin Plugin => plugin;
+
+        public PluginIsolation Isolation => PluginIsolation.Process;
+
+        public WeakReference Remains { get; } = new(null);
+
+        public ValueTask DisposeAsync() => plugin.DisposeAsync();
     }
 
     private sealed class ProcessLog(string plugin, ILogger logger) : IPluginLog

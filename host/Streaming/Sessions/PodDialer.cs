@@ -22,7 +22,7 @@ internal sealed class PodDialer(SandboxRegistry sandboxes, SandboxObjects object
             throw RuntimeException.FailedPrecondition($"pod sandbox {sandboxId} is not ready");
         }
 
-        if (handlers.Current.Get(sandbox.Handler).Health.Check.Features.OpensPorts)
+        if (handlers.Current.Get(sandbox.HandlerKey).Health.Check.Features.OpensPorts)
         {
             var fd = await objects.Require(sandboxId).OpenPortAsync(port, cancellationToken);
             return new(new SafeSocketHandle(fd, ownsHandle: true));

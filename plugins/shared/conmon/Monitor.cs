@@ -31,9 +31,12 @@ internal sealed class Monitor
         new(child.Pid, PidFd.StartTime(child.Pid), child, child.WaitAsync(CancellationToken.None), child.Signal);
 
     /// <summary>Holds the one that started at that moment, or null if it is gone.</summary>
-    public static Monitor? Adopt(int pid, ulong startTime) =>
+    /// <param name="pid">Its process id.</param>
+    /// <param name="startTime">In clock ticks since boot.</param>
+    /// <param name="letGo">Ends the wait for its end.</param>
+    public static Monitor? Adopt(int pid, ulong startTime, CancellationToken letGo = default) =>
         PidFd.TryOpen(pid, startTime) is { } process
-            ? new(pid, startTime, process, process.ExitedAsync(CancellationToken.None), process.Signal)
+            ? new(pid, startTime, process, process.ExitedAsync(letGo), process.Signal)
             : null;
 
     /// <summary>Kills it, if it lives. While it creates a container, the runtime dies with it (PR_SET_PDEATHSIG).</summary>
@@ -55,7 +58,9 @@ internal sealed class Monitor
 
     private static async Task ReleaseAsync(IDisposable process, Task end)
     {
-        await end.ConfigureAwait(false);
-        process.Dispose();
+        using (process)
+        {
+            await end.ConfigureAwait(false);
+        }
     }
 }

@@ -1,7 +1,6 @@
 using Berth.Abstractions;
 using Berth.Admin;
 using Berth.Cli;
-using Berth.Configuration;
 using Berth.Images;
 using Berth.Images.Registries;
 using Berth.Plugins;
@@ -113,9 +112,8 @@ public sealed class AdminServiceTests : IAsyncLifetime
         var table = new HandlerTable(new(
             [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
             [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
-        var options = new BerthOptions();
-        var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table, options)]);
-        builder.Services.AddSingleton(new AdminService(table, options, new(_database), new(_database), doctor, Import, Pull));
+        var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table)]);
+        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>()));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;

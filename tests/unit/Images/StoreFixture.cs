@@ -24,7 +24,7 @@ internal sealed class StoreFixture : IAsyncDisposable
         Views = new(Snapshots, Database, Folders);
         Blocks = new(Database, Folders, Views, TimeProvider.System, NullLogger<BlockImages>.Instance);
         Bandwidth = new(Options);
-        Registries = new(Options, Bandwidth, TimeProvider.System, NullLogger<RegistryClient>.Instance);
+        Registries = new(() => Options, Bandwidth, TimeProvider.System, NullLogger<RegistryClient>.Instance);
         Puller = new(Registries, Layers, Images, Options, TimeProvider.System, NullLogger<ImagePuller>.Instance);
         Importer = new(Folders, Layers, Images, NullLogger<ImageImporter>.Instance);
     }

@@ -156,8 +156,9 @@ public sealed class PluginCatalogTests : IAsyncDisposable
             Handlers = handlers ?? [],
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
-        return new PluginCatalog(factory, _remote, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
-            .LoadAsync(options, CgroupDriver.Cgroupfs, TestContext.Current.CancellationToken);
+        var store = new PluginStore(Path.Combine(_state.Path, "root"));
+        return new PluginCatalog(factory, store, _remote, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+            .LoadAsync(options, CgroupDriver.Cgroupfs, PluginSnapshot.Empty, retry: true, TestContext.Current.CancellationToken);
     }
 
     private void Observe(PluginCall call)

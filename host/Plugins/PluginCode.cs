@@ -1,0 +1,38 @@
+using Berth.Abstractions;
+using NetCorePluginLoader = McMaster.NETCore.Plugins.PluginLoader;
+
+namespace Berth.Plugins;
+
+/// <summary>A plugin's code, loaded: where it runs is the business of who loaded it. Disposing of it lets go of the code.</summary>
+internal interface IPluginCode : IAsyncDisposable
+{
+    IRuntimePlugin Plugin { get; }
+
+    /// <summary>Where it runs.</summary>
+    PluginIsolation Isolation { get; }
+
+    /// <summary>Dead once nothing of the code is left in this process's memory.</summary>
+    WeakReference Remains { get; }
+}
+
+/// <summary>Code in a load context of this process.</summary>
+internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader loader, WeakReference remains) : IPluginCode
+{
+    private IRuntimePlugin? _plugin = plugin;
+    private NetCorePluginLoader? _loader = loader;
+
+    public IRuntimePlugin Plugin => _plugin ?? throw new ObjectDisposedException(nameof(LoadContextCode));
+
+    public PluginIsolation Isolation => PluginIsolation.InProcess;
+
+    public WeakReference Remains => remains;
+
+    // Unloading only asks: the memory goes when no thread, task or object of the plugin is left.
+    public ValueTask DisposeAsync()
+    {
+        var loaded = Interlocked.Exchange(ref _loader, null);
+        _plugin = null;
+        loaded?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

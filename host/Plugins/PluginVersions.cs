@@ -1,0 +1,144 @@
+using Berth.Abstractions;
+using Berth.Configuration;
+using Berth.Plugins.Remote;
+
+namespace Berth.Plugins;
+
+/// <summary>The version of a plugin that shall be in force, and those that are not, with the reasons.</summary>
+/// <param name="Id">The plugin.</param>
+/// <param name="InForce">Null if there is none.</param>
+/// <param name="Earlier">What was in force before, to go back to; null if nothing was.</param>
+/// <param name="Others">Refused or not used.</param>
+internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlugin? Earlier, IReadOnlyList<LoadedPlugin> Others)
+{
+    /// <summary>What says which handlers there are; of a version that does not work too, as its handlers are then named with the reason.</summary>
+    public PluginManifest? Manifest => InForce?.Manifest ?? Others.Select(static o => o.Manifest).FirstOrDefault(static m => m is not null);
+
+    public bool IsNew => InForce is { Code: not null } && InForce.Code != Earlier?.Code;
+
+    /// <summary>The new version does not do: it is shown with the reason, and the earlier one stays.</summary>
+    public PluginChoice Back(string reason) => this with
+    {
+        InForce = Earlier,
+        Others = [InForce! with { Entry = InForce.Entry with { State = PluginState.Failed, Reason = reason }, Code = null }, .. Others],
+    };
+}
+
+/// <summary>
+/// Chooses a version for every plugin: of the first configured folder that has it, the highest that loads. One that loads no longer,
+/// or was replaced by one that does not, leaves the version in force where it is.
+/// </summary>
+internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, TimeProvider time, ILogger logger)
+{
+    /// <param name="options">Which folders, and which handlers are enabled.</param>
+    /// <param name="previous">What is in force.</param>
+    /// <param name="retry">Versions that failed before are tried again.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<IReadOnlyList<PluginChoice>> ChooseAsync(BerthOptions options, PluginSnapshot previous, bool retry, CancellationToken cancellationToken)
+    {
+        var candidates = PluginScan.Find(options.Plugins.Folders);
+        var used = HandlerPlan.Make(options.Handlers, [.. Preferred(candidates).Select(static c => c.Manifest!).DistinctBy(static m => m.Id)])
+            .Where(static p => !p.Disabled).Select(static p => p.Plugin).ToHashSet(StringComparer.Ordinal);
+        var inForce = previous.Loaded.Where(static p => p is { Code: not null, Entry.State: not PluginState.Draining }).ToDictionary(static p => p.Entry.Id);
+
+        var choices = new List<PluginChoice>();
+        foreach (var group in candidates.Where(static c => c.Manifest is not null).GroupBy(static c => c.Manifest!.Id))
+        {
+            choices.Add(used.Contains(group.Key)
+                ? await ChooseAsync(group.Key, Preferred(group), inForce.GetValueOrDefault(group.Key), options.Plugins, previous, retry, cancellationToken)
+                : new(group.Key, null, null, [.. group.Select(static c => LoadedPlugin.Of(c, c.Manifest!, PluginState.Disabled, "no enabled handler uses it"))]));
+        }
+
+        choices.AddRange(candidates.Where(static c => c.Manifest is null).Select(c => Unreadable(c, inForce.Values, choices)));
+        return choices;
+    }
+
+    private static List<PluginCandidate> Preferred(IEnumerable<PluginCandidate> candidates) =>
+        [.. candidates.Where(static c => c.Manifest is not null)
+            .GroupBy(static c => Path.GetDirectoryName(c.Folder))
+            .SelectMany(static g => g.OrderByDescending(static c => c.Manifest!.Version, PluginVersionOrder.Instance))];
+
+    private async Task<PluginChoice> ChooseAsync(
+        string id,
+        List<PluginCandidate> candidates,
+        LoadedPlugin? earlier,
+        PluginsOptions options,
+        PluginSnapshot previous,
+        bool retry,
+        CancellationToken cancellationToken)
+    {
+        LoadedPlugin? chosen = null;
+        var others = new List<LoadedPlugin>();
+        foreach (var candidate in candidates)
+        {
+            if (chosen is not null)
+            {
+                others.Add(LoadedPlugin.Of(candidate, candidate.Manifest!, PluginState.Disabled, $"{chosen.Entry.Folder} has a plugin of the same id"));
+                continue;
+            }
+
+            var version = await VersionAsync(candidate, candidate.Manifest!, options, previous, retry, cancellationToken);
+            if (version.Code is null)
+            {
+                others.Add(version);
+            }
+            else
+            {
+                chosen = version;
+            }
+        }
+
+        return new(id, chosen ?? earlier, earlier, others);
+    }
+
+    // The folder of a plugin in force now holds something that does not even say which plugin it is.
+    private static PluginChoice Unreadable(PluginCandidate candidate, IEnumerable<LoadedPlugin> inForce, List<PluginChoice> choices)
+    {
+        var earlier = inForce.FirstOrDefault(p => p.Entry.Folder == candidate.Folder && choices.TrueForAll(c => c.Id != p.Entry.Id));
+        return new(earlier?.Entry.Id ?? Path.GetFileName(candidate.Folder), earlier, earlier, [LoadedPlugin.Unusable(candidate)]);
+    }
+
+    private async Task<LoadedPlugin> VersionAsync(
+        PluginCandidate candidate, PluginManifest manifest, PluginsOptions options, PluginSnapshot previous, bool retry, CancellationToken cancellationToken)
+    {
+        var digest = "";
+        try
+        {
+            digest = await Task.Run(() => store.Stage(PluginFolder.Resolve(candidate.Folder)), cancellationToken);
+            if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && (p.Code is not null || !retry) && p.Entry.State is not PluginState.Disabled
+                && (p.Code is null || p.Code.Isolation == IsolationChoice.Of(candidate.Folder, manifest, options))) is { } known)
+            {
+                return known with { Entry = known.Entry with { Folder = candidate.Folder, State = known.Code is null ? known.Entry.State : PluginState.Active } };
+            }
+
+            return await LoadAsync(candidate, manifest, digest, options, previous.Generation + 1, cancellationToken);
+        }
+        catch (PluginRejectedException e)
+        {
+            return LoadedPlugin.Of(candidate, manifest, e.State, e.Message, digest);
+        }
+        catch (TimeoutException)
+        {
+            return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"it was not loaded within {PluginDeadlines.Create.TotalSeconds:0} s", digest);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Linux.LinuxException)
+        {
+            return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"{candidate.Folder} cannot be copied: {e.Message}", digest);
+        }
+    }
+
+    /// <summary>Loads a version from its staged folder.</summary>
+    /// <exception cref="PluginRejectedException">With the reason.</exception>
+    public async Task<LoadedPlugin> LoadAsync(
+        PluginCandidate candidate, PluginManifest manifest, string digest, PluginsOptions options, long generation, CancellationToken cancellationToken)
+    {
+        // The constructor is the plugin's code: it may hang.
+        var folder = store.FolderOf(digest);
+        var code = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process
+            ? await remote.StartAsync(folder, manifest, options, cancellationToken)
+            : await Task.Run(() => PluginLoader.Load(folder, manifest), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
+        PluginsLog.PluginLoaded(logger, manifest.Id, manifest.Version, candidate.Folder);
+        var version = LoadedPlugin.Of(candidate, manifest, PluginState.Active, "", digest, code);
+        return version with { Entry = version.Entry with { Generation = generation } };
+    }
+}

@@ -1,0 +1,33 @@
+using Berth.Configuration;
+using Berth.Containers;
+using Berth.Plugins;
+using Berth.Sandboxes;
+
+namespace Berth.Reload;
+
+/// <summary>
+/// Plugins at the gateway's start, when the records of pods are known: what the folders hold, and beside it the older versions that
+/// pods of an earlier process still need.
+/// </summary>
+public sealed class PluginStart(
+    BerthOptions options, HandlerTable table, PluginCatalog catalog, PluginRetirement retirement, SandboxRegistry sandboxes, SandboxAdoption adoption, CgroupTree cgroups)
+{
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        var snapshot = await catalog.LoadAsync(options, cgroups.Driver, PluginSnapshot.Empty, retry: true, cancellationToken);
+        var left = sandboxes.All().Where(s => NeedsItsOwn(s, snapshot)).Select(static s => (s.Handler, s.PluginDigest)).Distinct();
+        foreach (var (handler, digest) in left)
+        {
+            snapshot = await catalog.AddDrainingAsync(snapshot, handler, digest, cgroups.Driver, cancellationToken);
+        }
+
+        table.Swap(snapshot);
+        retirement.Sweep();
+    }
+
+    // Another version than the pod's own serves it too, if it reads its records.
+    private bool NeedsItsOwn(Sandbox sandbox, PluginSnapshot snapshot) =>
+        sandbox.PluginDigest.Length > 0
+        && (snapshot.Handlers.GetValueOrDefault(sandbox.Handler) is not { Handler: not null } entry
+            || (entry.PluginDigest != sandbox.PluginDigest && !adoption.CanRead(sandbox, entry)));
+}

@@ -1,0 +1,42 @@
+using System.Text.Json.Nodes;
+
+namespace Berth.Tests.Support;
+
+/// <summary>Versions of a vendor's plugin, made of the built <c>oci</c> plugin: another id, a version, a handler of runc.</summary>
+public sealed class HotPlugin(string folder, string id)
+{
+    /// <summary>Where it is installed.</summary>
+    public string Folder { get; } = Path.Combine(folder, id);
+
+    /// <summary>Installs a version as packages do: copied beside, then renamed into place.</summary>
+    public void Install(string version, int[]? stateVersions = null, Action<JsonObject>? manifest = null, Action<string>? content = null)
+    {
+        var fresh = Path.Combine(folder, $".{id}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(fresh);
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Plugins, "oci")))
+        {
+            File.Copy(file, Path.Combine(fresh, Path.GetFileName(file)));
+        }
+
+        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(fresh, "plugin.json")))!.AsObject();
+        (json["id"], json["version"]) = (id, version);
+        json["handlers"] = new JsonObject { [id] = new JsonObject { ["options"] = new JsonObject { ["path"] = "runc" } } };
+        json["stateVersions"] = new JsonArray([.. (stateVersions ?? [1]).Select(static v => JsonValue.Create(v))]);
+        manifest?.Invoke(json);
+        File.WriteAllText(Path.Combine(fresh, "plugin.json"), json.ToJsonString());
+        content?.Invoke(fresh);
+        Remove();
+        Directory.Move(fresh, Folder);
+    }
+
+    /// <summary>Takes the folder away in one step.</summary>
+    public void Remove()
+    {
+        if (Directory.Exists(Folder))
+        {
+            var old = Path.Combine(folder, $".old-{Guid.NewGuid():N}");
+            Directory.Move(Folder, old);
+            Directory.Delete(old, recursive: true);
+        }
+    }
+}
