@@ -54,8 +54,10 @@ internal sealed class ContainerFiles(string folder, string id)
     {
         try
         {
-            File.WriteAllBytes(Exit + ".new", JsonSerializer.SerializeToUtf8Bytes(exit, ShimJson.Settings));
-            File.Move(Exit + ".new", Exit, overwrite: true);
+            // Who watches the exit and who removes the container may both be here.
+            var temporary = $"{Exit}.{Guid.NewGuid():n}";
+            File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(exit, ShimJson.Settings));
+            File.Move(temporary, Exit, overwrite: true);
         }
         catch (DirectoryNotFoundException)
         {

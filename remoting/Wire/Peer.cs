@@ -137,8 +137,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
                 await serve(this, frame, CancellationToken.None).ConfigureAwait(false);
                 break;
             case FrameKind.Cancel when _serving.TryGetValue(frame.Call, out var served):
-                // Not on this thread: what a plugin has registered runs within it.
-                _ = Task.Run(() => Cancel(served));
+                Cancel(served);
                 break;
             case FrameKind.Cancel:
                 break; // the answer was faster
@@ -148,11 +147,12 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         }
     }
 
+    // In force before the next frame is read; what a plugin has registered runs on another thread.
     private static void Cancel(CancellationTokenSource source)
     {
         try
         {
-            source.Cancel();
+            _ = source.CancelAsync().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
         }
         catch (ObjectDisposedException)
         {

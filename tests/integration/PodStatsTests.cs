@@ -89,7 +89,7 @@ public sealed class PodStatsTests(Suite suite)
         Assert.Contains($"\"memoryLimitBytes\":{123 << 20}", status.Info["info"], StringComparison.Ordinal);
 
         await suite.Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = pod.Id });
-        var failure = await Assert.ThrowsAsync<RpcException>(async () => await suite.Client.Runtime.UpdatePodSandboxResourcesAsync(new() { PodSandboxId = pod.Id }));
+        var failure = await Assert.ThrowsAsync<RpcException>(async () => await suite.Client.Runtime.UpdatePodSandboxResourcesAsync(new() { PodSandboxId = pod.Id, Resources = new() }));
         Assert.Equal(StatusCode.FailedPrecondition, failure.StatusCode);
     }
 

@@ -322,7 +322,7 @@ public sealed class PullTests : IAsyncLifetime
     {
         var time = new FakeTimeProvider();
         using var puller = new ImagePuller(
-            new(_store.Options, _store.Bandwidth, time, NullLogger<RegistryClient>.Instance), _store.Layers, _store.Images, _store.Options, time, NullLogger<ImagePuller>.Instance);
+            new(() => _store.Options, _store.Bandwidth, time, NullLogger<RegistryClient>.Instance), _store.Layers, _store.Images, _store.Options, time, NullLogger<ImagePuller>.Instance);
         var random = new byte[300_000];
         new Random(1).NextBytes(random);
         _registry.Put("app", "v1", new TarBuilder().Entry('0', "random", content: random).ToArray());
