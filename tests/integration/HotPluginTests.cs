@@ -1,4 +1,3 @@
-using Berth.Admin.Protos;
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
 using Grpc.Core;
