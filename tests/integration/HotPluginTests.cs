@@ -1,4 +1,3 @@
-using Berth.Cri.Protos;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
