@@ -101,12 +101,7 @@ internal sealed class OciInit : IProcess
 
     private async Task<ProcessExit> FollowAsync()
     {
-        if (_process is not null)
-        {
-            await Task.WhenAny(_monitor.Ended, _process.ExitedAsync(CancellationToken.None)).ConfigureAwait(false);
-            await Control.LetGoOfIdleClientsAsync().ConfigureAwait(false);
-        }
-
+        await Control.EndedAsync(_process).ConfigureAwait(false);
         var exit = await ExitWatch.WaitAsync(
             _container.Id, _monitor, _container.Files, _cgroup, () => _process?.Signal(SigKill), _tools).ConfigureAwait(false);
         _process?.Dispose();

@@ -101,13 +101,7 @@ internal sealed class AppInit : IProcess
 
     private async Task<ProcessExit> FollowAsync()
     {
-        if (_process is not null)
-        {
-            await Task.WhenAny(_monitor.Ended, _process.ExitedAsync(CancellationToken.None)).ConfigureAwait(false);
-            await Control.LetGoOfIdleClientsAsync().ConfigureAwait(false);
-        }
-
-        await _monitor.Ended.ConfigureAwait(false);
+        await Control.EndedAsync(_process).ConfigureAwait(false);
         try
         {
             // An init takes its PID namespace along. Without one of its own, or without a supervisor, others of the app may live on.

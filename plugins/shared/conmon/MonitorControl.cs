@@ -83,11 +83,13 @@ internal sealed class MonitorControl(string containerId, string bundle, Monitor 
     }
 
     /// <summary>
-    /// To be called once the container's process has ended, and returns when its monitor has: that one waits without end for clients
-    /// to take what is left of the output, so those that take nothing are let go.
+    /// Waits for the monitor's end. Once the container's process has ended, the monitor waits without end for clients to take what is
+    /// left of the output, so those that take nothing are let go.
     /// </summary>
-    public async Task LetGoOfIdleClientsAsync()
+    /// <param name="process">The container's process; null if it is not held, and then nobody is let go.</param>
+    public async Task EndedAsync(PidFd? process)
     {
+        await (process is null ? monitor.Ended : Task.WhenAny(monitor.Ended, process.ExitedAsync(CancellationToken.None))).ConfigureAwait(false);
         while (!monitor.Ended.IsCompleted)
         {
             await Task.WhenAny(monitor.Ended, Task.Delay(ClientPatience, clock)).ConfigureAwait(false);

@@ -7,29 +7,32 @@ namespace Berth.Plugins.Shared;
 /// A look at whether pods can run here: callers at the same time share one, and a good answer is kept until a program or the
 /// cgroup layout changes.
 /// </summary>
-internal sealed class KeptCheck(Func<IEnumerable<string>> programs, Func<CancellationToken, Task<HandlerCheck>> look)
+internal sealed class KeptCheck
 {
-    private readonly Lock _lock = new();
-    private Task<HandlerCheck>? _run;
+    private readonly Func<IEnumerable<string>> _programs;
+    private readonly Func<CancellationToken, Task<HandlerCheck>> _look;
+    private readonly SharedLook _shared;
     private string? _key;
     private HandlerCheck? _last;
 
-    public Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
+    /// <param name="programs">On what the answer depends, beside the cgroup layout.</param>
+    /// <param name="look">Looks.</param>
+    public KeptCheck(Func<IEnumerable<string>> programs, Func<CancellationToken, Task<HandlerCheck>> look)
     {
-        lock (_lock)
-        {
-            return _run = _run is null or { IsCompleted: true } ? RunOnceAsync(cancellationToken) : _run;
-        }
+        (_programs, _look) = (programs, look);
+        _shared = new(RunOnceAsync);
     }
+
+    public Task<HandlerCheck> RunAsync(CancellationToken cancellationToken) => _shared.RunAsync(cancellationToken);
 
     private async Task<HandlerCheck> RunOnceAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var key = string.Join('\n', programs().Select(Stamp).Concat(CgroupLayout.Detect().Hierarchies.Select(static h => h.MountPoint)));
+            var key = string.Join('\n', _programs().Select(Stamp).Concat(CgroupLayout.Detect().Hierarchies.Select(static h => h.MountPoint)));
             if (_last is not { Ready: true } || _key != key)
             {
-                (_key, _last) = (key, await look(cancellationToken).ConfigureAwait(false));
+                (_key, _last) = (key, await _look(cancellationToken).ConfigureAwait(false));
             }
 
             return _last;

@@ -8,21 +8,11 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
 {
     private const int MaxOutputBytes = 64 * 1024;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-    private readonly Lock _lock = new();
-    private Task<HandlerCheck>? _run;
     private string? _versionOf;
     private string? _version;
 
-    /// <summary>Looks; callers at the same time share one look.</summary>
-    public Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            return _run = _run is null or { IsCompleted: true } ? RunOnceAsync(cancellationToken) : _run;
-        }
-    }
-
-    private async Task<HandlerCheck> RunOnceAsync(CancellationToken cancellationToken)
+    /// <summary>Looks.</summary>
+    public async Task<HandlerCheck> RunAsync(CancellationToken cancellationToken)
     {
         try
         {

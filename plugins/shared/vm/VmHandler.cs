@@ -10,7 +10,7 @@ internal sealed class VmHandler : IRuntimeHandler
     private readonly VmTools _tools;
     private readonly VmRemover _remover;
     private readonly VmStarter _starter;
-    private readonly VmCheck _check;
+    private readonly SharedLook _check;
     private readonly ConcurrentDictionary<string, VmSandbox> _sandboxes = new();
 
     public VmHandler(HandlerConfig config, VmOptions options, IRootfsSupply supply, IHandlerContext context, TimeProvider clock)
@@ -27,7 +27,7 @@ internal sealed class VmHandler : IRuntimeHandler
         var fileServer = supply.SharesFolders ? new FileServer(options.FileServer) : null;
         _remover = new(context.Log);
         _starter = new(new(options, fileServer, _tools.Cgroups), _remover, config.DataDirectory, _tools);
-        _check = new(_starter, fileServer, supply, options);
+        _check = new(new VmCheck(_starter, fileServer, supply, options).RunAsync);
     }
 
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) => _check.RunAsync(cancellationToken);
