@@ -41,14 +41,11 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
             .Where(static p => !p.Disabled).Select(static p => p.Plugin).ToHashSet(StringComparer.Ordinal);
         var inForce = previous.Loaded.Where(static p => p is { Code: not null, Entry.State: not PluginState.Draining }).ToDictionary(static p => p.Entry.Id);
 
-        var choices = new List<PluginChoice>();
-        foreach (var group in candidates.Where(static c => c.Manifest is not null).GroupBy(static c => c.Manifest!.Id))
-        {
-            choices.Add(used.Contains(group.Key)
+        // Each copies, loads and starts on its own: together they take as long as the slowest.
+        List<PluginChoice> choices = [.. await Task.WhenAll(candidates.Where(static c => c.Manifest is not null).GroupBy(static c => c.Manifest!.Id).Select(async group =>
+            used.Contains(group.Key)
                 ? await ChooseAsync(group.Key, Preferred(group), inForce.GetValueOrDefault(group.Key), options.Plugins, previous, retry, cancellationToken)
-                : new(group.Key, null, null, [.. group.Select(static c => LoadedPlugin.Of(c, c.Manifest!, PluginState.Disabled, "no enabled handler uses it"))]));
-        }
-
+                : new(group.Key, null, null, [.. group.Select(static c => LoadedPlugin.Of(c, c.Manifest!, PluginState.Disabled, "no enabled handler uses it"))])))];
         choices.AddRange(candidates.Where(static c => c.Manifest is null).Select(c => Unreadable(c, inForce.Values, choices)));
         return choices;
     }

@@ -10,6 +10,9 @@ public enum EmittedKind
     /// <summary>Its handler says in its check: not ready, "nothing behind it".</summary>
     Good,
     ThrowsInConstructor,
+
+    /// <summary>Its constructor waits until as many others are there as <see cref="EmittedPlugin.Meeting"/> has participants.</summary>
+    MeetsInConstructor,
     ThrowsInCreate,
     RefusesInCreate,
     TwoEntries,
@@ -20,6 +23,9 @@ public enum EmittedKind
 /// <summary>Writes plugin folders with real assemblies, a few instructions each.</summary>
 internal static class EmittedPlugin
 {
+    /// <summary>The name of the application domain's value that holds the <see cref="Barrier"/>.</summary>
+    public const string Meeting = "Berth.Tests.Unit.Meeting";
+
     public static string Write(TempFolder folder, string id, EmittedKind kind, string handlers = "{}")
     {
         var assembly = $"Emitted.{id}.dll";
@@ -55,7 +61,7 @@ internal static class EmittedPlugin
         var constructor = handler.GetConstructor(Type.EmptyTypes)!;
         for (var i = 0; i < kind switch { EmittedKind.NoEntry => 0, EmittedKind.TwoEntries => 2, _ => 1 }; i++)
         {
-            Implement(module, $"Entry{i}", typeof(IRuntimePlugin), TypeAttributes.Public, (_, il) => Create(il, kind, constructor), kind == EmittedKind.ThrowsInConstructor);
+            Implement(module, $"Entry{i}", typeof(IRuntimePlugin), TypeAttributes.Public, (_, il) => Create(il, kind, constructor), kind);
         }
 
         assembly.Save(path);
@@ -78,15 +84,19 @@ internal static class EmittedPlugin
     }
 
     private static Type Implement(
-        ModuleBuilder module, string name, Type contract, TypeAttributes visibility, Action<MethodInfo, ILGenerator> body, bool constructorThrows = false)
+        ModuleBuilder module, string name, Type contract, TypeAttributes visibility, Action<MethodInfo, ILGenerator> body, EmittedKind kind = EmittedKind.Good)
     {
         var type = module.DefineType(name, visibility | TypeAttributes.Class | TypeAttributes.Sealed, typeof(object), [contract]);
         var constructor = type.DefineConstructor(MethodAttributes.Public, CallingConventions.Standard, []).GetILGenerator();
         constructor.Emit(OpCodes.Ldarg_0);
         constructor.Emit(OpCodes.Call, typeof(object).GetConstructor([])!);
-        if (constructorThrows)
+        if (kind == EmittedKind.ThrowsInConstructor)
         {
             constructor.ThrowException(typeof(InsufficientMemoryException));
+        }
+        else if (kind == EmittedKind.MeetsInConstructor)
+        {
+            Meet(constructor);
         }
 
         constructor.Emit(OpCodes.Ret);
@@ -99,6 +109,16 @@ internal static class EmittedPlugin
         }
 
         return type.CreateType();
+    }
+
+    // ((Barrier)AppDomain.CurrentDomain.GetData(Meeting)).SignalAndWait()
+    private static void Meet(ILGenerator il)
+    {
+        il.Emit(OpCodes.Call, typeof(AppDomain).GetProperty(nameof(AppDomain.CurrentDomain))!.GetMethod!);
+        il.Emit(OpCodes.Ldstr, Meeting);
+        il.Emit(OpCodes.Callvirt, typeof(AppDomain).GetMethod(nameof(AppDomain.GetData))!);
+        il.Emit(OpCodes.Castclass, typeof(Barrier));
+        il.Emit(OpCodes.Callvirt, typeof(Barrier).GetMethod(nameof(Barrier.SignalAndWait), [])!);
     }
 
     private static void ThrowUnavailable(ILGenerator il, string message)

@@ -73,6 +73,21 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Load_ManyPlugins_NoneWaitsForAnother()
+    {
+        using var meeting = new Barrier(3);
+        AppDomain.CurrentDomain.SetData(EmittedPlugin.Meeting, meeting);
+        foreach (var id in new[] { "a", "b", "c" })
+        {
+            EmittedPlugin.Write(_folder, id, EmittedKind.MeetsInConstructor, $$"""{ "{{id}}": {} }""");
+        }
+
+        var snapshot = await LoadAsync();
+
+        Assert.Equal([("a", PluginState.Active), ("b", PluginState.Active), ("c", PluginState.Active)], snapshot.Plugins.Select(static p => (p.Id, p.State)));
+    }
+
+    [Fact]
     public async Task Load_MissingAssembly_IsNamed()
     {
         File.Delete(Path.Combine(EmittedPlugin.Write(_folder, "bad", EmittedKind.NotAnAssembly, """{ "broken": {} }"""), "Emitted.bad.dll"));
