@@ -6,6 +6,8 @@ readonly guest_packages=(
   systemd systemd-sysv dbus udev ca-certificates
   iproute2 iptables kmod procps
   runc crun conmon catatonit containernetworking-plugins golang-github-containers-common busybox-static
+  # What most machines that build this have no use of: their kernels are too new for the one, or lack the other.
+  criu apparmor
 )
 readonly guest_makers=(
   mmdebstrap=mmdebstrap mkfs.ext4=e2fsprogs depmod=kmod cpio=cpio lz4=lz4 qemu-system-x86_64=qemu-system-x86
@@ -56,10 +58,13 @@ build_guest_root() {
   guest_digest >"$guest/digest"
 }
 
+# Where the .NET that runs is: what is on the PATH may be a script that starts it.
+dotnet_folder() { "$dotnet" --list-runtimes | sed -n 's|^Microsoft.NETCore.App 10\..*\[\(.*\)/shared/Microsoft.NETCore.App\]$|\1|p' | tail -n 1; }
+
 # What packages do not bring: the .NET runtime at its usual place, a name, and the unit that runs a command and ends.
 furnish_guest_root() {
   local root="$1" sdk unit
-  sdk="$(dirname "$(readlink -f "$dotnet")")"
+  sdk="$(dotnet_folder)"
   mkdir -p "$root/usr/share/dotnet/shared" "$root/repo"
   cp -r "$sdk/dotnet" "$sdk/host" "$root/usr/share/dotnet/"
   local framework

@@ -79,7 +79,7 @@ run_in_guest() {
     -drive "file=$guest_root,format=raw,if=virtio,snapshot=on" \
     -drive "file=$guest/repository.ext4,format=raw,if=virtio,readonly=on" \
     -drive "file=$guest/results.tar,format=raw,if=virtio" \
-    -append "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=off audit=0 systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.default_timeout_start_sec=900 systemd.unit=node-test.service" \
+    -append "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=off audit=0 apparmor=1 security=apparmor systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.default_timeout_start_sec=900 systemd.unit=node-test.service" \
     | sed -u 's/\r$//' | tee "$guest_console"
   tar -xf "$guest/results.tar" -C "$results" 2>/dev/null && [ -s "$results/status" ] || fail "the guest ended without a result"
   return "$(cat "$results/status")"

@@ -9,7 +9,7 @@ precompile() {
   local compiler shared version digest file
   compiler="$(as_caller "$dotnet" msbuild "$repo/tests/node/ReadyToRun.proj" -restore -t:ShowCompiler -nologo -v:minimal -tl:off | tail -n 1 | tr -d ' ')"
   [ -x "$compiler/crossgen2" ] || fail "the compiler to native code did not come from NuGet: $compiler"
-  shared="$(dirname "$(readlink -f "$dotnet")")/shared"
+  shared="$(dotnet_folder)/shared"
   version="$("$dotnet" --list-runtimes | awk '$1 == "Microsoft.NETCore.App" && $2 ~ /^10\./ { v = $2 } END { print v }')"
   mkdir -p "$guest_native"
   find "$@" -name '*.dll' -regextype egrep \
