@@ -59,6 +59,9 @@ find_sdk() {
        /usr/share/dotnet, /usr/lib/dotnet, /opt/dotnet and ~/.dotnet"
 }
 
+# Where the .NET that runs is: what is on the PATH may be a script that starts it.
+dotnet_folder() { "$dotnet" --list-runtimes | sed -n 's|^Microsoft.NETCore.App 10\..*\[\(.*\)/shared/Microsoft.NETCore.App\]$|\1|p' | tail -n 1; }
+
 # Builds projects or solutions, for release.
 build() {
   local project

@@ -58,7 +58,7 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
 
             // Disabled or not, its pods are there.
             var version = snapshot.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && p.Code is not null)
-                ?? Draining(await _versions.LoadAsync(candidate, manifest, digest, snapshot.Options.Plugins, snapshot.Generation, cancellationToken));
+                ?? Draining(await _versions.LoadAsync(candidate, manifest, digest, snapshot.Options.Plugins, snapshot.Generation, stays: false, cancellationToken));
             if (HandlerPlan.Make(snapshot.Options.Handlers, [manifest]).FirstOrDefault(p => p.Name == handler && p.Plugin == manifest.Id) is not { } plan)
             {
                 return snapshot;

@@ -11,12 +11,12 @@ internal interface IPluginCode : IAsyncDisposable
     /// <summary>Where it runs.</summary>
     PluginIsolation Isolation { get; }
 
-    /// <summary>Dead once nothing of the code is left in this process's memory.</summary>
-    WeakReference Remains { get; }
+    /// <summary>Dead once nothing of the code is left in this process's memory; null if it stays there until the end.</summary>
+    WeakReference? Remains { get; }
 }
 
 /// <summary>Code in a load context of this process.</summary>
-internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader loader, WeakReference remains) : IPluginCode
+internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader loader, WeakReference? remains) : IPluginCode
 {
     private IRuntimePlugin? _plugin = plugin;
     private NetCorePluginLoader? _loader = loader;
@@ -25,7 +25,7 @@ internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader
 
     public PluginIsolation Isolation => PluginIsolation.InProcess;
 
-    public WeakReference Remains => remains;
+    public WeakReference? Remains => remains;
 
     // Unloading only asks: the memory goes when no thread, task or object of the plugin is left.
     public ValueTask DisposeAsync()

@@ -6,15 +6,19 @@ using NetCorePluginLoader = McMaster.NETCore.Plugins.PluginLoader;
 namespace Berth.Plugins;
 
 /// <summary>
-/// Loads a plugin's assembly into a load context of its own that shares the contract and nothing else. The context is collectible,
-/// so that a version which nobody needs any more leaves the memory. The price: code compiled ahead (ReadyToRun) is ignored there
-/// (dotnet/runtime#40704), and each method is compiled at its first call.
+/// Loads a plugin's assembly into a load context of its own that shares the contract and nothing else. In a collectible context a
+/// version that nobody needs any more leaves the memory, at a price: code compiled ahead (ReadyToRun) is ignored there
+/// (dotnet/runtime#40704), and each method is compiled at its first call, at once in full (no tiers). So what the gateway finds at
+/// its start, which nearly always stays until its end, is loaded to stay, and what comes later can go.
 /// </summary>
 internal static class PluginLoader
 {
     /// <summary>Everything that goes wrong in here is the plugin's own, and becomes its reason.</summary>
+    /// <param name="folder">The plugin's.</param>
+    /// <param name="manifest">Its plugin.json.</param>
+    /// <param name="stays">In this process's memory until its end, also when nobody needs it any more.</param>
     /// <exception cref="PluginRejectedException">With the reason.</exception>
-    public static IPluginCode Load(string folder, PluginManifest manifest)
+    public static IPluginCode Load(string folder, PluginManifest manifest, bool stays)
     {
         var path = Path.Combine(folder, manifest.Assembly);
         if (!File.Exists(path))
@@ -24,7 +28,7 @@ internal static class PluginLoader
 
         try
         {
-            var loader = NetCorePluginLoader.CreateFromAssemblyFile(path, isUnloadable: true, sharedTypes: [typeof(IRuntimePlugin)]);
+            var loader = NetCorePluginLoader.CreateFromAssemblyFile(path, isUnloadable: !stays, sharedTypes: [typeof(IRuntimePlugin)]);
             return LoadOrUnload(loader);
         }
         catch (PluginRejectedException e)
@@ -42,7 +46,7 @@ internal static class PluginLoader
         try
         {
             var assembly = loader.LoadDefaultAssembly();
-            return new(Create(assembly), loader, new(AssemblyLoadContext.GetLoadContext(assembly)));
+            return new(Create(assembly), loader, loader.IsUnloadable ? new(AssemblyLoadContext.GetLoadContext(assembly)) : null);
         }
         catch
         {

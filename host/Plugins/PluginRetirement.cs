@@ -72,9 +72,15 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
     {
         if (source.Code is { } code && table.Current.Loaded.All(l => l.Code != code))
         {
-            var remnant = new Remnant(code.Remains, source.Entry.Id, source.Entry.Version, source.Entry.Digest, time.GetUtcNow());
+            var remains = code.Remains;
             await code.DisposeAsync();
             PluginsLog.PluginUnloaded(logger, source.Entry.Id, source.Entry.Version);
+            if (remains is null)
+            {
+                return; // its folder goes at the next start, as the assemblies are mapped until the end of this process
+            }
+
+            var remnant = new Remnant(remains, source.Entry.Id, source.Entry.Version, source.Entry.Digest, time.GetUtcNow());
             lock (_gate)
             {
                 _remnants.Add(remnant);

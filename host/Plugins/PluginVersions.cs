@@ -108,7 +108,7 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
                 return known with { Entry = known.Entry with { Folder = candidate.Folder, State = known.Code is null ? known.Entry.State : PluginState.Active } };
             }
 
-            return await LoadAsync(candidate, manifest, digest, options, previous.Generation + 1, cancellationToken);
+            return await LoadAsync(candidate, manifest, digest, options, previous.Generation + 1, stays: previous.Generation == 0, cancellationToken);
         }
         catch (PluginRejectedException e)
         {
@@ -124,16 +124,16 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
         }
     }
 
-    /// <summary>Loads a version from its staged folder.</summary>
+    /// <summary>Loads a version from its staged folder; <see cref="PluginLoader"/> says what staying is.</summary>
     /// <exception cref="PluginRejectedException">With the reason.</exception>
     public async Task<LoadedPlugin> LoadAsync(
-        PluginCandidate candidate, PluginManifest manifest, string digest, PluginsOptions options, long generation, CancellationToken cancellationToken)
+        PluginCandidate candidate, PluginManifest manifest, string digest, PluginsOptions options, long generation, bool stays, CancellationToken cancellationToken)
     {
         // The constructor is the plugin's code: it may hang.
         var folder = store.FolderOf(digest);
         var code = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process
             ? await remote.StartAsync(folder, manifest, options, cancellationToken)
-            : await Task.Run(() => PluginLoader.Load(folder, manifest), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
+            : await Task.Run(() => PluginLoader.Load(folder, manifest, stays), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
         PluginsLog.PluginLoaded(logger, manifest.Id, manifest.Version, candidate.Folder);
         var version = LoadedPlugin.Of(candidate, manifest, PluginState.Active, "", digest, code);
         return version with { Entry = version.Entry with { Generation = generation } };

@@ -6,7 +6,7 @@ using Xunit;
 namespace Berth.Tests.Integration;
 
 /// <summary>kill -9 in the middle of an operation: after a new start the view is consistent, and a retry works.</summary>
-public sealed class FaultTests(Suite suite)
+public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<RestartedGateway>, IAsyncDisposable
 {
     // From before the first step to after the last; which step each one hits differs from run to run.
     public static TheoryData<int> Moments => [1, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100];
@@ -14,7 +14,7 @@ public sealed class FaultTests(Suite suite)
     [Theory, MemberData(nameof(Moments))]
     public async Task Kill_WithinRunPodSandbox_LeavesAWholePodOrNone(int milliseconds)
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         var config = Requests.Pod();
         await KillDuringAsync(gateway, milliseconds, async () => await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config }));
 
@@ -34,7 +34,7 @@ public sealed class FaultTests(Suite suite)
     [Theory, MemberData(nameof(Moments))]
     public async Task Kill_WithinCreateAndStart_LeavesAWholeContainerOrNone(int milliseconds)
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
         await KillDuringAsync(gateway, milliseconds, () => pod.StartAsync(Requests.Idle()));
 
@@ -45,11 +45,8 @@ public sealed class FaultTests(Suite suite)
             Assert.NotEqual(ContainerState.ContainerUnknown, seen.State);
         }
 
-        var id = await pod.CreateAsync(Requests.Idle());
-        if ((await pod.StatusAsync(id)).State == ContainerState.ContainerCreated)
-        {
-            await gateway.Client.Runtime.StartContainerAsync(new() { ContainerId = id });
-        }
+        var started = (await gateway.Client.Runtime.ListContainersAsync(new())).Containers.FirstOrDefault(static c => c.State == ContainerState.ContainerRunning);
+        var id = started?.Id ?? await pod.StartAsync(Requests.Idle());
 
         Assert.Equal((0, "alive\n", ""), await pod.ExecAsync(id, "echo", "alive"));
         Assert.Single((await gateway.Client.Runtime.ListContainersAsync(new())).Containers);
@@ -60,7 +57,7 @@ public sealed class FaultTests(Suite suite)
     [Theory, MemberData(nameof(Moments))]
     public async Task Kill_WithinStopAndRemove_CanBeFinished(int milliseconds)
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
         await pod.StartAsync(Requests.Idle());
         await KillDuringAsync(gateway, milliseconds, () => RemoveAsync(gateway, pod.Id));
@@ -69,6 +66,9 @@ public sealed class FaultTests(Suite suite)
         await RemoveAsync(gateway, pod.Id);
         await NothingLeftAsync(gateway);
     }
+
+    // A test that fails leaves nothing to the next.
+    public async ValueTask DisposeAsync() => await restarted.Gateway.RemovePodsAsync();
 
     private static async Task KillDuringAsync(Gateway gateway, int milliseconds, Func<Task> operation)
     {

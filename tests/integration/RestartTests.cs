@@ -5,7 +5,7 @@ using Xunit;
 namespace Berth.Tests.Integration;
 
 /// <summary>The gateway ends, by request or by kill -9, and comes back: pods do not notice, and nothing is forgotten.</summary>
-public sealed class RestartTests(Suite suite)
+public sealed class RestartTests(Suite suite, RestartedGateway restarted) : IClassFixture<RestartedGateway>
 {
     public static MatrixTheoryData<string, bool> Ends => new(Suite.HandlerNames, [false, true]);
 
@@ -13,7 +13,7 @@ public sealed class RestartTests(Suite suite)
     public async Task Restart_RunningPod_IsTheSameAfter(string handler, bool kill)
     {
         await suite.RequireAsync(handler);
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         using var folder = new TempFolder();
         await using var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs, handler);
         var counting = Requests.Script("running", "trap 'exit 0' TERM; i=0; while :; do echo $i; echo $i > /count/last; i=$((i+1)); sleep 0.05 & wait; done");
@@ -45,7 +45,7 @@ public sealed class RestartTests(Suite suite)
     public async Task Restart_ContainerEndedMeanwhile_IsReportedAsItWas(string handler, bool kill)
     {
         await suite.RequireAsync(handler);
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         using var folder = new TempFolder();
         await using var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs, handler);
         var container = Requests.Script("end", "until [ -e /signal/go ]; do sleep 0.05; done; exit 9");
@@ -66,7 +66,7 @@ public sealed class RestartTests(Suite suite)
     [Fact]
     public async Task Restart_PodStoppedBefore_CanBeRemovedAfter()
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         await using var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
         await pod.StartAsync(Requests.Idle());
         await gateway.Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = pod.Id });
@@ -81,7 +81,7 @@ public sealed class RestartTests(Suite suite)
     [Fact]
     public async Task Restart_Images_AreStillThere()
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         var before = await gateway.Client.Images.ListImagesAsync(new());
         Assert.NotEmpty(before.Images);
         await gateway.KillAsync();
@@ -92,7 +92,7 @@ public sealed class RestartTests(Suite suite)
     [Fact]
     public async Task Terminate_Asked_EndsInGoodOrder()
     {
-        await using var gateway = await suite.OwnGatewayAsync();
+        var gateway = restarted.Gateway;
         Assert.Equal(0, await gateway.TerminateAsync());
         Assert.DoesNotContain(" crit: ", gateway.Log, StringComparison.Ordinal);
         await gateway.StartAgainAsync();

@@ -8,37 +8,9 @@ using Xunit;
 namespace Berth.Tests.Integration;
 
 /// <summary>Which handler a pod gets, and that it says why.</summary>
-public sealed class SelectionTests(Suite suite) : IAsyncLifetime
+public sealed class SelectionTests(Suite suite, SelectionGateway selection) : IClassFixture<SelectionGateway>
 {
-    private Gateway _gateway = null!;
-
-    public async ValueTask InitializeAsync() => _gateway = await suite.OwnGatewayAsync(static settings =>
-    {
-        // A second handler on the same runtime is there on every machine.
-        settings["handlers"] = new JsonObject
-        {
-            ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" }, ["annotations"] = new JsonArray("team/flavour") },
-            ["lame"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
-            ["absent"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
-        };
-        settings["selection"] = JsonNode.Parse("""
-            {
-              "default": "runc",
-              "annotations": { "handlers": ["other"], "namespaces": ["tests"], "mapped": [ { "key": "io.kubernetes.cri-o.TrustedSandbox", "value": "false", "use": "other" } ] },
-              "fallback": { "lame": ["other"] },
-              "rules": [
-                { "name": "no-strangers", "when": { "labels": { "origin": "unknown" } }, "deny": "its origin is unknown" },
-                { "name": "banned-images", "when": { "images": ["*/forbidden*"] }, "deny": "this image is banned" },
-                { "name": "banned-for-privileged", "when": { "images": ["*"], "privileged": true }, "deny": "privileged pods run no images here" },
-                { "name": "canary", "when": { "labels": { "canary": "yes" } }, "use": "other", "share": 50 },
-                { "name": "guarded", "when": { "labels": { "guard": "yes" } }, "use": "other", "enforce": true },
-                { "name": "batch", "when": { "labels": { "kind": "batch*" } }, "use": "other" }
-              ]
-            }
-            """);
-    });
-
-    public ValueTask DisposeAsync() => _gateway.DisposeAsync();
+    private readonly Gateway _gateway = selection.Gateway;
 
     [Fact]
     public async Task NothingSaid_GetsTheDefault() => await GetsAsync("runc", "default", "", static _ => { });

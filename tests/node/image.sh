@@ -58,9 +58,6 @@ build_guest_root() {
   guest_digest >"$guest/digest"
 }
 
-# Where the .NET that runs is: what is on the PATH may be a script that starts it.
-dotnet_folder() { "$dotnet" --list-runtimes | sed -n 's|^Microsoft.NETCore.App 10\..*\[\(.*\)/shared/Microsoft.NETCore.App\]$|\1|p' | tail -n 1; }
-
 # What packages do not bring: the .NET runtime at its usual place, a name, and the unit that runs a command and ends.
 furnish_guest_root() {
   local root="$1" sdk unit

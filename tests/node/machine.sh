@@ -55,7 +55,7 @@ make_repository_disk() {
   done
   install_for_guest
   cp -r "$guest/install" "$tree/"
-  precompile "$tree/install" "$tree/artifacts/plugins" "$tree/artifacts/bin/Berth.Host" "$tree/artifacts/bin/Berth.Tests.Integration"
+  make_native "$tree/install" "$tree/artifacts/plugins" "$tree/artifacts/bin/Berth.Host" "$tree/artifacts/bin/Berth.Tests.Integration"
   printf '%s\n' "$command" >"$tree/command"
   rm -f "$guest/repository.ext4"
   quietly mkfs.ext4 -q -O ^has_journal -d "$tree" "$guest/repository.ext4" 1G

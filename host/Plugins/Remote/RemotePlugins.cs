@@ -101,7 +101,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
 
         public PluginIsolation Isolation => PluginIsolation.Process;
 
-        public WeakReference Remains { get; } = new(null);
+        public WeakReference? Remains { get; } = new(null);
 
         public ValueTask DisposeAsync() => plugin.DisposeAsync();
     }

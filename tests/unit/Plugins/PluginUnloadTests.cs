@@ -35,7 +35,7 @@ public sealed class PluginUnloadTests : IDisposable
     private async Task<WeakReference> UseAsync(string folder, int steps)
     {
         var manifest = PluginManifestReader.Read(Path.Combine(folder, "plugin.json"));
-        var code = PluginLoader.Load(folder, manifest);
+        var code = PluginLoader.Load(folder, manifest, stays: false);
         if (steps > 0)
         {
             var config = new HandlerConfig
@@ -54,7 +54,7 @@ public sealed class PluginUnloadTests : IDisposable
             }
         }
 
-        var remains = code.Remains;
+        var remains = code.Remains!;
         await code.DisposeAsync();
         return remains;
     }

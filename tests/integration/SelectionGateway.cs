@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using Berth.Tests.Support;
+using Xunit;
+
+namespace Berth.Tests.Integration;
+
+/// <summary>A gateway with a rule for everything that rules can say.</summary>
+public sealed class SelectionGateway(Suite suite) : IAsyncLifetime
+{
+    private Gateway? _gateway;
+
+    public Gateway Gateway => _gateway!;
+
+    public async ValueTask InitializeAsync() => _gateway = await suite.OwnGatewayAsync(static settings =>
+    {
+        // A second handler on the same runtime is there on every machine.
+        settings["handlers"] = new JsonObject
+        {
+            ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" }, ["annotations"] = new JsonArray("team/flavour") },
+            ["lame"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
+            ["absent"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
+        };
+        settings["selection"] = JsonNode.Parse("""
+            {
+              "default": "runc",
+              "annotations": { "handlers": ["other"], "namespaces": ["tests"], "mapped": [ { "key": "io.kubernetes.cri-o.TrustedSandbox", "value": "false", "use": "other" } ] },
+              "fallback": { "lame": ["other"] },
+              "rules": [
+                { "name": "no-strangers", "when": { "labels": { "origin": "unknown" } }, "deny": "its origin is unknown" },
+                { "name": "banned-images", "when": { "images": ["*/forbidden*"] }, "deny": "this image is banned" },
+                { "name": "banned-for-privileged", "when": { "images": ["*"], "privileged": true }, "deny": "privileged pods run no images here" },
+                { "name": "canary", "when": { "labels": { "canary": "yes" } }, "use": "other", "share": 50 },
+                { "name": "guarded", "when": { "labels": { "guard": "yes" } }, "use": "other", "enforce": true },
+                { "name": "batch", "when": { "labels": { "kind": "batch*" } }, "use": "other" }
+              ]
+            }
+            """);
+    });
+
+    public async ValueTask DisposeAsync() => await (_gateway?.DisposeAsync() ?? ValueTask.CompletedTask);
+}
