@@ -95,11 +95,14 @@ internal static class GatewayServices
             s.GetRequiredService<Cgroups>(),
             s.GetRequiredService<TimeProvider>(),
             s.GetRequiredService<ILoggerFactory>()))
+        .AddSingleton<PluginProcessReader>(static s => s.GetRequiredService<RemotePlugins>().Look)
         .AddSingleton<PluginCatalog>()
         .AddSingleton<PluginRetirement>()
         .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
         .AddHostedSingleton<HandlerHealthLoop>()
         .AddSingleton(static s => s.GetRequiredService<BerthOptions>().Cluster)
+        .AddSingleton(new Notices(options.Cluster.IsOn))
+        .AddHostedSingleton<ClusterEvents>()
         .AddHostedSingleton<ClusterPublisher>();
 
     private static void AddImages(IServiceCollection services, BerthOptions options) => services
@@ -168,7 +171,8 @@ internal static class GatewayServices
         .AddSingleton<PodEvents>()
         .AddSingleton<PodSeriesReader>()
         .AddSingleton<PodPage>(static s => async cancellationToken =>
-            PodHandlerText.Write(s.GetRequiredService<SandboxRegistry>().List())
+            PluginProcessText.Write(s.GetRequiredService<PluginProcessReader>()())
+            + PodHandlerText.Write(s.GetRequiredService<SandboxRegistry>().List())
             + PodSeriesText.Write(await s.GetRequiredService<PodSeriesReader>().ReadAsync(cancellationToken)))
         .AddSingleton<ISandboxContainers, SandboxContainers>()
         .AddSingleton<SandboxAdoption>()

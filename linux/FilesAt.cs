@@ -36,6 +36,10 @@ public static unsafe class FilesAt
     public static SafeFd CreateFile(SafeFd folder, ReadOnlySpan<byte> name) =>
         OpenAt2(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0x180, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
+    /// <summary>Opens a file beneath a folder for reading, by a path without links. Never waits on a FIFO; what it is, the caller must look at.</summary>
+    public static SafeFd OpenFile(SafeFd root, ReadOnlySpan<byte> path) =>
+        OpenAt2(root, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+
     /// <summary>Creates a folder with mode 0700 for now; false if the name exists.</summary>
     public static bool TryCreateFolder(SafeFd folder, ReadOnlySpan<byte> name)
     {
@@ -82,6 +86,16 @@ public static unsafe class FilesAt
         fixed (byte* nativeNew = Native(newName, stackalloc byte[NativeName.Length(newName)]))
         {
             Check(renameat(oldFolder.Number, native, newFolder.Number, nativeNew), "renameat", newName);
+        }
+    }
+
+    /// <summary>Puts each of two names, which must both exist, in the other's place, in one step: renameat2(2).</summary>
+    public static void Exchange(SafeFd oldFolder, ReadOnlySpan<byte> oldName, SafeFd newFolder, ReadOnlySpan<byte> newName)
+    {
+        fixed (byte* native = Native(oldName, stackalloc byte[NativeName.Length(oldName)]))
+        fixed (byte* nativeNew = Native(newName, stackalloc byte[NativeName.Length(newName)]))
+        {
+            Check(renameat2(oldFolder.Number, native, newFolder.Number, nativeNew, RENAME_EXCHANGE), "renameat2", newName);
         }
     }
 

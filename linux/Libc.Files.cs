@@ -43,6 +43,11 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int renameat(int oldFolder, byte* oldName, int newFolder, byte* newName);
 
+    internal const uint RENAME_EXCHANGE = 2;
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int renameat2(int oldFolder, byte* oldName, int newFolder, byte* newName, uint flags);
+
     [LibraryImport("libc", SetLastError = true)]
     internal static partial nint readlinkat(int folder, byte* name, byte* buffer, nint size);
 

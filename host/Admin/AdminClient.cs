@@ -103,7 +103,7 @@ public sealed class AdminClient : IDisposable
                 _ when !File.Exists(_path) => "there is no such socket; is `berth serve` running, and is this its --listen?",
                 _ => "nobody listens there; is `berth serve` running?",
             };
-            throw new AdminException($"cannot reach the gateway at {_path}: {reason}", e);
+            throw new AdminException($"cannot reach the gateway at {_path}: {reason}", e) { IsAbsent = reason.Contains("is `berth serve` running", StringComparison.Ordinal) };
         }
         catch (RpcException e)
         {
@@ -113,4 +113,8 @@ public sealed class AdminClient : IDisposable
 }
 
 /// <summary>The gateway cannot be reached, or refuses.</summary>
-public sealed class AdminException(string message, Exception innerException) : Exception(message, innerException);
+public sealed class AdminException(string message, Exception innerException) : Exception(message, innerException)
+{
+    /// <summary>There is no gateway.</summary>
+    public bool IsAbsent { get; init; }
+}

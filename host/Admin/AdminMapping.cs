@@ -2,6 +2,7 @@ using Berth.Abstractions;
 using Berth.Admin.Protos;
 using Berth.Containers;
 using Berth.Images;
+using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
 
@@ -40,23 +41,28 @@ internal static class AdminMapping
         Features = { handler.Handler is { } created ? FeatureNames.Of(created.Health.Features) : [] },
     };
 
-    public static ListPluginsResponse ToResponse(PluginSnapshot snapshot, ReloadState last, IReadOnlyCollection<Sandbox> sandboxes) => new()
+    public static ListPluginsResponse ToResponse(PluginSnapshot snapshot, ReloadState last, IReadOnlyCollection<Sandbox> sandboxes, IReadOnlyList<PluginProcessSample> processes) => new()
     {
-        Plugins = { snapshot.Plugins.Select(p => ToRow(p, snapshot, sandboxes)) },
+        Plugins = { snapshot.Plugins.Select(p => ToRow(p, snapshot, sandboxes, processes)) },
         Generation = snapshot.Generation,
         ConfigurationProblem = last.ConfigurationProblem,
         RestartKeys = { last.RestartKeys },
+        AllowUnsigned = snapshot.Options.Plugins.Signatures.AllowUnsigned,
         LastTrigger = last.Trigger,
         LastAt = last.At is { } at ? (at - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick : 0,
     };
 
-    private static PluginRow ToRow(PluginEntry plugin, PluginSnapshot snapshot, IReadOnlyCollection<Sandbox> sandboxes)
+    private static PluginRow ToRow(PluginEntry plugin, PluginSnapshot snapshot, IReadOnlyCollection<Sandbox> sandboxes, IReadOnlyList<PluginProcessSample> processes)
     {
         var row = ToRow(plugin);
         if (plugin.State is not (PluginState.Failed or PluginState.Incompatible or PluginState.Disabled))
         {
             row.Pods = sandboxes.Count(s => s.PluginDigest.Length > 0 && s.PluginDigest == plugin.Digest);
             row.Handlers.Add(snapshot.Handlers.Values.Concat(snapshot.Draining).Where(h => h.PluginDigest == plugin.Digest && h.Plugin == plugin.Id).Select(static h => h.Name).Distinct().Order(StringComparer.Ordinal));
+            foreach (var process in processes.Where(p => p.Digest == plugin.Digest))
+            {
+                (row.Pid, row.MemoryBytes, row.Restarts) = (process.Pid ?? 0, process.MemoryBytes, process.Restarts);
+            }
         }
 
         return row;
@@ -66,6 +72,7 @@ internal static class AdminMapping
     {
         Digest = plugin.Digest,
         Generation = plugin.Generation,
+        Origin = plugin.Origin,
         Id = plugin.Id,
         Version = plugin.Version,
         Folder = plugin.Folder,

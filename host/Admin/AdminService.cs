@@ -4,6 +4,7 @@ using Berth.Admin.Protos;
 using Berth.Containers;
 using Berth.Images;
 using Berth.Images.Registries;
+using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
 using Grpc.Core;
@@ -18,7 +19,8 @@ public delegate RunningPull ImagePull(string reference, RegistryCredentials? cre
 
 /// <summary>What the command line asks a live gateway. It reads from memory; only an import and a pull change anything.</summary>
 public sealed class AdminService(
-    HandlerTable handlers, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull, IReloader reloader)
+    HandlerTable handlers, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull, IReloader reloader,
+    PluginProcessReader processes)
     : Protos.Admin.AdminBase
 {
     private const int LongestManifest = 1 << 20;
@@ -92,7 +94,7 @@ public sealed class AdminService(
         await responseStream.WriteAsync(last, context.CancellationToken);
     }
 
-    private ListPluginsResponse Plugins() => AdminMapping.ToResponse(handlers.Current, handlers.LastReload, [.. sandboxes.All()]);
+    private ListPluginsResponse Plugins() => AdminMapping.ToResponse(handlers.Current, handlers.LastReload, [.. sandboxes.All()], processes());
 
     private static JsonElement Parse(string json)
     {

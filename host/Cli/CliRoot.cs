@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Berth.Cli.Plugin;
 using Berth.Configuration;
 
 namespace Berth.Cli;

@@ -6,6 +6,9 @@ namespace Berth.Cli;
 
 internal static class PluginsCommand
 {
+    /// <summary>Said wherever plugins are shown.</summary>
+    public const string UnsignedAllowed = "unsigned plugins are allowed (plugins.signatures.allowUnsigned)";
+
     private const int ShortDigest = 12;
 
     public static Command Create()
@@ -34,9 +37,14 @@ internal static class PluginsCommand
             return;
         }
 
-        CliOutput.Table(result, ["PLUGIN", "VERSION", "STATE", "DIGEST", "SINCE", "HANDLERS", "PODS", "FOLDER", "REASON"], answer.Plugins.Select(Row));
+        CliOutput.Table(result, ["PLUGIN", "VERSION", "STATE", "DIGEST", "ORIGIN", "SINCE", "HANDLERS", "PODS", "PID", "MEMORY", "RESTARTS", "FOLDER", "REASON"], answer.Plugins.Select(Row));
         CliOutput.Line(result, "");
         CliOutput.Line(result, $"generation {answer.Generation.ToString(CultureInfo.InvariantCulture)}");
+        if (answer.AllowUnsigned)
+        {
+            CliOutput.Line(result, UnsignedAllowed);
+        }
+
         if (answer.ConfigurationProblem.Length > 0)
         {
             CliOutput.Line(result, $"the configuration is not in force: {answer.ConfigurationProblem}");
@@ -58,9 +66,13 @@ internal static class PluginsCommand
         plugin.Version.Length > 0 ? plugin.Version : "-",
         plugin.State,
         plugin.Digest.Length > 0 ? plugin.Digest[..ShortDigest] : "-",
+        plugin.Origin.Length > 0 ? plugin.Origin : "-",
         plugin.Generation > 0 ? plugin.Generation.ToString(CultureInfo.InvariantCulture) : "-",
         plugin.Handlers.Count > 0 ? string.Join(", ", plugin.Handlers) : "-",
         plugin.Pods.ToString(CultureInfo.InvariantCulture),
+        plugin.Pid > 0 ? plugin.Pid.ToString(CultureInfo.InvariantCulture) : "-",
+        plugin.Pid > 0 ? string.Create(CultureInfo.InvariantCulture, $"{plugin.MemoryBytes >> 20} MiB") : "-",
+        plugin.Pid > 0 || plugin.Restarts > 0 ? plugin.Restarts.ToString(CultureInfo.InvariantCulture) : "-",
         plugin.Folder,
         plugin.Reason,
     ];

@@ -19,4 +19,10 @@ internal static partial class ClusterLog
 
     [LoggerMessage(605, LogLevel.Warning, "the cluster could not be told of the handlers: {Reason}; it is tried again, pods are not affected")]
     public static partial void Failed(ILogger logger, string reason);
+
+    [LoggerMessage(606, LogLevel.Warning, "an event could not be told to the cluster: {Reason}; pods are not affected")]
+    public static partial void EventsFailed(ILogger logger, string reason);
+
+    [LoggerMessage(607, LogLevel.Warning, "{Count} events were too many, and are not told to the cluster")]
+    public static partial void EventsDropped(ILogger logger, long count);
 }

@@ -1,9 +1,6 @@
 using System.Runtime.CompilerServices;
 using Berth.Configuration;
 using Berth.Plugins;
-using k8s;
-using k8s.Autorest;
-using k8s.Exceptions;
 
 namespace Berth.Cluster;
 
@@ -42,15 +39,14 @@ public sealed class ClusterPublisher(ClusterOptions options, HandlerTable handle
 
                 try
                 {
-                    api ??= new(Connect(), options.Node, log);
+                    api ??= new(ClusterConnection.Open(options), options.Node, log);
                     await api.PublishAsync(wish, stoppingToken);
                     (published, pause, failure) = (wish, Interval, "");
                 }
-                catch (Exception e) when (e is HttpOperationException or HttpRequestException or KubeConfigException or IOException
-                    || (e is OperationCanceledException && !stoppingToken.IsCancellationRequested))
+                catch (Exception e) when (ClusterConnection.IsFailure(e, stoppingToken))
                 {
                     pause = pause * 2 < Resync ? pause * 2 : Resync;
-                    failure = Said(failure, Reason(e));
+                    failure = Said(failure, ClusterConnection.Describe(e));
                     api = Renew(api);
                 }
 
@@ -61,13 +57,6 @@ public sealed class ClusterPublisher(ClusterOptions options, HandlerTable handle
         {
             api?.Dispose();
         }
-    }
-
-    private Kubernetes Connect()
-    {
-        var config = options.InCluster ? KubernetesClientConfiguration.InClusterConfig() : KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig);
-        config.HttpClientTimeout = TimeSpan.FromSeconds(20);
-        return new(config);
     }
 
     // The credentials may be new ones at the next try.
@@ -86,8 +75,4 @@ public sealed class ClusterPublisher(ClusterOptions options, HandlerTable handle
 
         return reason;
     }
-
-    private static string Reason(Exception e) => e is HttpOperationException { Response: { } response } http
-        ? $"{(int)response.StatusCode} {response.StatusCode} to {http.Request.Method} {http.Request.RequestUri?.AbsolutePath}"
-        : e.Message;
 }

@@ -57,6 +57,8 @@ public sealed record PluginsOptions
     /// <summary>Each subfolder with a plugin.json is a plugin.</summary>
     public IReadOnlyList<string> Folders { get; init; } = ["/usr/lib/berth/plugins", "/var/lib/berth/plugins"];
 
+    public SignatureOptions Signatures { get; init; } = new();
+
     /// <summary>What the operator says of single plugins, by id.</summary>
     public IReadOnlyDictionary<string, PluginOptions> ById { get; init; } = new Dictionary<string, PluginOptions>();
 }

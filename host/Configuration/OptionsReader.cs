@@ -66,7 +66,8 @@ internal static class OptionsReader
     private static PluginsOptions Plugins(ConfigNode node)
     {
         var folders = node.Texts("folders") ?? new PluginsOptions().Folders;
-        return new() { Folders = [.. folders.Select(node.Resolve)], ById = node.OtherObjects(Plugin) };
+        var signatures = node.Object("signatures", SignatureReader.Read) ?? new();
+        return new() { Folders = [.. folders.Select(node.Resolve)], Signatures = signatures, ById = node.OtherObjects(Plugin) };
     }
 
     private static PluginOptions Plugin(string id, ConfigNode node)

@@ -25,6 +25,7 @@ public sealed class Recovery(
     ContainerExits exits,
     SandboxPaths sandboxPaths,
     ContainerPaths containerPaths,
+    Notices notices,
     TimeProvider time,
     ILogger<Recovery> log)
 {
@@ -83,7 +84,7 @@ public sealed class Recovery(
 
         if (handlers.Current.Find(sandbox.HandlerKey) is not { Handler: not null } entry)
         {
-            SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, "no such handler now");
+            NotAdopted(sandbox, "no such handler now");
             return;
         }
 
@@ -97,8 +98,15 @@ public sealed class Recovery(
         }
         catch (RuntimeException e)
         {
-            SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, e.Message);
+            NotAdopted(sandbox, e.Message);
         }
+    }
+
+    private void NotAdopted(Sandbox sandbox, string reason)
+    {
+        SandboxLog.NotAdopted(log, sandbox.Id, sandbox.Handler, reason);
+        var message = $"handler {sandbox.Handler} does not have the pod after a restart of the gateway ({reason}): it runs on, and can only be stopped and removed";
+        notices.Post(new(SandboxFacts.NoticeOf(sandbox.Spec), "HandlerLost", message, IsWarning: true));
     }
 
     private void EndAll(Sandbox sandbox, string reason)

@@ -10,11 +10,16 @@ internal static class FolderDigest
     private const long MostBytes = 1L << 30;
 
     /// <exception cref="PluginRejectedException">It is too large.</exception>
-    public static string Of(string folder)
+    public static string Of(string folder) => Of(folder, except: null);
+
+    /// <param name="folder">The folder.</param>
+    /// <param name="except">A name in it that is left out.</param>
+    /// <exception cref="PluginRejectedException">It is too large.</exception>
+    public static string Of(string folder, string? except)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var total = 0L;
-        foreach (var path in Walk(folder))
+        foreach (var path in Walk(folder).Where(p => except is null || Path.GetRelativePath(folder, p) != except))
         {
             var file = new FileInfo(path);
             Append(hash, Path.GetRelativePath(folder, path));

@@ -41,6 +41,11 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
             return entry with { Failure = "it is disabled in the configuration" };
         }
 
+        if (plan.PluginOff is { } reason)
+        {
+            return entry with { Failure = reason, PluginOff = true };
+        }
+
         if (plugin?.Instance is not { } instance)
         {
             return entry with { Failure = Missing(plan, plugin) };

@@ -15,6 +15,9 @@ namespace Berth.Plugins;
 internal sealed record HandlerPlan(
     string Name, string Plugin, JsonElement Options, PodOverhead? Overhead, bool Disabled, IReadOnlyList<string> Annotations, HandlerScheduling? Scheduling)
 {
+    /// <summary>Why its plugin is switched off; null if it is not. Pods that ask for it are told, and may get its fallback.</summary>
+    public string? PluginOff { get; init; }
+
     /// <summary>The handlers of a configuration, from its plugins' manifests; nothing is loaded.</summary>
     public static IReadOnlyList<HandlerPlan> Read(BerthOptions options) =>
         Make(options.Handlers, [.. PluginScan.Find(options.Plugins.Folders).Select(static c => c.Manifest).OfType<PluginManifest>().DistinctBy(static m => m.Id)]);

@@ -14,6 +14,9 @@ namespace Berth.Plugins;
 /// </summary>
 public static class HandlerSelector
 {
+    /// <summary>The reasons of choices that explain themselves.</summary>
+    public const string ByRuntimeClassReason = "RuntimeClass", ByDefaultReason = "default";
+
     /// <param name="pod">The pod.</param>
     /// <param name="options">The configuration.</param>
     /// <param name="handlers">The handlers that exist, each with why it is not ready; empty if it is.</param>
@@ -82,13 +85,13 @@ public static class HandlerSelector
     {
         var given = pod.RuntimeHandler.Length > 0;
         steps.Add(new("RuntimeClass", given, given ? $"asks for {pod.RuntimeHandler}" : "the pod has none"));
-        return given ? new(pod.RuntimeHandler, "RuntimeClass") : null;
+        return given ? new(pod.RuntimeHandler, ByRuntimeClassReason) : null;
     }
 
     private static HandlerChoice ByDefault(string handler, List<SelectionStep> steps)
     {
         steps.Add(new("default", true, $"uses {handler}"));
-        return new(handler, "default");
+        return new(handler, ByDefaultReason);
     }
 
     private static SelectionDecision Settle(

@@ -1,6 +1,7 @@
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Plugins.Remote;
+using Berth.Plugins.Signatures;
 
 namespace Berth.Plugins;
 
@@ -33,7 +34,7 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
         choices = await TryAsync(choices, options, cgroupDriver, previous, cancellationToken);
         var versions = choices.Select(static c => c.InForce).OfType<LoadedPlugin>().ToList();
         var unusable = choices.SelectMany(static c => c.Others).ToList();
-        var plans = HandlerPlan.Make(options.Handlers, [.. choices.Select(static c => c.Manifest).OfType<PluginManifest>()]);
+        var plans = Plans(options, choices);
         var handlers = await Task.WhenAll(plans.Select(p => EntryAsync(p, versions, unusable, options.Gateway, cgroupDriver, previous, cancellationToken)));
         await FirstChecksAsync(handlers, previous, cancellationToken);
         var next = Compose(options, previous, versions, unusable, handlers);
@@ -90,12 +91,19 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
         }
     }
 
+    private static IReadOnlyList<HandlerPlan> Plans(BerthOptions options, IReadOnlyList<PluginChoice> choices)
+    {
+        var disabled = choices.Where(static c => c.Disabled is not null).ToDictionary(static c => c.Id, static c => c.Disabled);
+        var plans = HandlerPlan.Make(options.Handlers, [.. choices.Select(static c => c.Manifest).OfType<PluginManifest>()]);
+        return [.. plans.Select(p => p with { PluginOff = disabled.GetValueOrDefault(p.Plugin) })];
+    }
+
     // A version or options that would replace a handler which works must work themselves, first.
     private async Task<IReadOnlyList<PluginChoice>> TryAsync(
         IReadOnlyList<PluginChoice> choices, BerthOptions options, CgroupDriver cgroupDriver, PluginSnapshot previous, CancellationToken cancellationToken)
     {
         var versions = choices.Select(static c => c.InForce).OfType<LoadedPlugin>().ToList();
-        var plans = HandlerPlan.Make(options.Handlers, [.. choices.Select(static c => c.Manifest).OfType<PluginManifest>()]);
+        var plans = Plans(options, choices);
         var trials = from plan in plans
                      where !plan.Disabled && previous.Handlers.GetValueOrDefault(plan.Name) is { Ready: true } before
                          && versions.Find(v => v.Entry.Id == plan.Plugin) is { } version
@@ -196,7 +204,7 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
 
     private static string WhyItDrains(HandlerEntry handler, IReadOnlyList<HandlerEntry> handlers, List<LoadedPlugin> versions) =>
         handlers.FirstOrDefault(h => h.Name == handler.Name) is { } next
-            ? next.Disabled ? "it was disabled in the configuration; pods of it run on"
+            ? next.State == PluginState.Disabled ? $"{next.Failure}; pods of it run on"
             : $"{handler.Plugin} {handler.PluginVersion} was replaced by {next.Plugin} {next.PluginVersion}; pods of it run on"
             : versions.Exists(v => v.Entry.Id == handler.Plugin) ? $"neither plugins.json nor plugin {handler.Plugin} names this handler any more; pods of it run on"
             : $"plugin {handler.Plugin} {handler.PluginVersion} was removed from the plugin folders; pods of it run on, and new ones are not started";
@@ -208,6 +216,10 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
             if (entry.State is PluginState.Failed or PluginState.Incompatible)
             {
                 PluginsLog.PluginRejected(logger, entry.Id, entry.Folder, entry.State, entry.Reason);
+            }
+            else if (entry is { State: PluginState.Active, Origin: SignaturePolicy.Unsigned })
+            {
+                PluginsLog.PluginUnsigned(logger, entry.Id, entry.Version, entry.Folder);
             }
             else if (entry is { State: PluginState.Disabled, Version.Length: > 0 })
             {

@@ -15,6 +15,9 @@ public sealed record PluginEntry(string Id, string Version, string Folder, Plugi
     /// <summary>The SHA-256 of its folder's content; empty if it was never staged.</summary>
     public string Digest { get; init; } = "";
 
+    /// <summary>Why it is trusted: it came with Berth, somebody has signed it, or nobody had to. Empty if it is not, or was never staged.</summary>
+    public string Origin { get; init; } = "";
+
     /// <summary>The generation in which it came into force; 0 if it never did.</summary>
     public long Generation { get; init; }
 }
@@ -60,7 +63,11 @@ public sealed record HandlerEntry
     /// <summary>Empty if it was created.</summary>
     public string Failure { get; init; } = "";
 
+    /// <summary>By the configuration: pods are told that there is no such handler.</summary>
     public bool Disabled { get; init; }
+
+    /// <summary>An operator has switched its plugin off: it is there, and not ready.</summary>
+    public bool PluginOff { get; init; }
 
     /// <summary>The keys of the pod annotations that reach it.</summary>
     public IReadOnlyList<string> Annotations { get; init; } = [];
@@ -73,7 +80,7 @@ public sealed record HandlerEntry
 
     public bool Ready => Drain is null && Handler is { Health.Ready: true };
 
-    public PluginState State => Disabled ? PluginState.Disabled
+    public PluginState State => Disabled || PluginOff ? PluginState.Disabled
         : Drain is not null ? PluginState.Draining
         : Handler is null ? PluginState.Failed
         : Ready ? PluginState.Active : PluginState.NotReady;

@@ -1,6 +1,7 @@
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Plugins.Remote;
+using Berth.Plugins.Signatures;
 
 namespace Berth.Plugins;
 
@@ -11,6 +12,9 @@ namespace Berth.Plugins;
 /// <param name="Others">Refused or not used.</param>
 internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlugin? Earlier, IReadOnlyList<LoadedPlugin> Others)
 {
+    /// <summary>Why an operator has switched it off; null if nobody has.</summary>
+    public string? Disabled { get; init; }
+
     /// <summary>What says which handlers there are; of a version that does not work too, as its handlers are then named with the reason.</summary>
     public PluginManifest? Manifest => InForce?.Manifest ?? Others.Select(static o => o.Manifest).FirstOrDefault(static m => m is not null);
 
@@ -30,6 +34,8 @@ internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlug
 /// </summary>
 internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, TimeProvider time, ILogger logger)
 {
+    private readonly SignaturePolicy _policy = new(time);
+
     /// <param name="options">Which folders, and which handlers are enabled.</param>
     /// <param name="previous">What is in force.</param>
     /// <param name="retry">Versions that failed before are tried again.</param>
@@ -41,13 +47,21 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
             .Where(static p => !p.Disabled).Select(static p => p.Plugin).ToHashSet(StringComparer.Ordinal);
         var inForce = previous.Loaded.Where(static p => p is { Code: not null, Entry.State: not PluginState.Draining }).ToDictionary(static p => p.Entry.Id);
 
+        var disabled = DisabledPlugins.Read(options.Plugins.Folders);
         // Each copies, loads and starts on its own: together they take as long as the slowest.
         List<PluginChoice> choices = [.. await Task.WhenAll(candidates.Where(static c => c.Manifest is not null).GroupBy(static c => c.Manifest!.Id).Select(async group =>
-            used.Contains(group.Key)
+            disabled.TryGetValue(group.Key, out var reason) ? Off(group.Key, group, reason)
+            : used.Contains(group.Key)
                 ? await ChooseAsync(group.Key, Preferred(group), inForce.GetValueOrDefault(group.Key), options.Plugins, previous, retry, cancellationToken)
                 : new(group.Key, null, null, [.. group.Select(static c => LoadedPlugin.Of(c, c.Manifest!, PluginState.Disabled, "no enabled handler uses it"))])))];
-        choices.AddRange(candidates.Where(static c => c.Manifest is null).Select(c => Unreadable(c, inForce.Values, choices)));
+        choices.AddRange(candidates.Where(static c => c.Manifest is null).Select(c => Unreadable(c, inForce.Values.Where(p => !disabled.ContainsKey(p.Entry.Id)), choices)));
         return choices;
+    }
+
+    private static PluginChoice Off(string id, IEnumerable<PluginCandidate> candidates, string reason)
+    {
+        reason = $"plugin {id} is disabled: {reason}";
+        return new(id, null, null, [.. candidates.Select(c => LoadedPlugin.Of(c, c.Manifest!, PluginState.Disabled, reason))]) { Disabled = reason };
     }
 
     private static List<PluginCandidate> Preferred(IEnumerable<PluginCandidate> candidates) =>
@@ -98,31 +112,42 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
     private async Task<LoadedPlugin> VersionAsync(
         PluginCandidate candidate, PluginManifest manifest, PluginsOptions options, PluginSnapshot previous, bool retry, CancellationToken cancellationToken)
     {
-        var digest = "";
+        var (digest, origin) = ("", "");
         try
         {
             digest = await Task.Run(() => store.Stage(PluginFolder.Resolve(candidate.Folder)), cancellationToken);
-            if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && (p.Code is not null || !retry) && p.Entry.State is not PluginState.Disabled
+            manifest = StagedManifest(candidate, manifest.Id, digest);
+            origin = _policy.Check(candidate.Folder, store.FolderOf(digest), options.Signatures);
+            // One that was refused for its signature has no origin, and is looked at anew when it gets one.
+            if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && (p.Code is not null || (!retry && p.Entry.Origin == origin)) && p.Entry.State is not PluginState.Disabled
                 && (p.Code is null || p.Code.Isolation == IsolationChoice.Of(candidate.Folder, manifest, options))) is { } known)
             {
-                return known with { Entry = known.Entry with { Folder = candidate.Folder, State = known.Code is null ? known.Entry.State : PluginState.Active } };
+                return known with { Entry = known.Entry with { Folder = candidate.Folder, Origin = origin, State = known.Code is null ? known.Entry.State : PluginState.Active } };
             }
 
-            return await LoadAsync(candidate, manifest, digest, options, previous.Generation + 1, stays: previous.Generation == 0, cancellationToken);
+            return WithOrigin(await LoadAsync(candidate, manifest, digest, options, previous.Generation + 1, stays: previous.Generation == 0, cancellationToken));
         }
         catch (PluginRejectedException e)
         {
-            return LoadedPlugin.Of(candidate, manifest, e.State, e.Message, digest);
+            return WithOrigin(LoadedPlugin.Of(candidate, manifest, e.State, e.Message, digest));
         }
         catch (TimeoutException)
         {
-            return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"it was not loaded within {PluginDeadlines.Create.TotalSeconds:0} s", digest);
+            return WithOrigin(LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"it was not loaded within {PluginDeadlines.Create.TotalSeconds:0} s", digest));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Linux.LinuxException)
         {
             return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"{candidate.Folder} cannot be copied: {e.Message}", digest);
         }
+
+        LoadedPlugin WithOrigin(LoadedPlugin version) => version with { Entry = version.Entry with { Origin = origin } };
     }
+
+    // What was staged counts: the folder may have been switched to another version since it was looked at.
+    private PluginManifest StagedManifest(PluginCandidate candidate, string id, string digest) =>
+        PluginManifestReader.Read(Path.Combine(store.FolderOf(digest), PluginManifestReader.FileName)) is var staged && staged.Id == id
+            ? staged
+            : throw new PluginRejectedException(PluginState.Failed, $"{candidate.Folder} changes while it is read");
 
     /// <summary>Loads a version from its staged folder; <see cref="PluginLoader"/> says what staying is.</summary>
     /// <exception cref="PluginRejectedException">With the reason.</exception>

@@ -8,6 +8,9 @@ internal static partial class PluginsLog
     [LoggerMessage(401, LogLevel.Information, "Plugin {Plugin} {Version} from {Folder}", EventName = "PluginLoaded")]
     public static partial void PluginLoaded(ILogger logger, string plugin, string version, string folder);
 
+    [LoggerMessage(412, LogLevel.Warning, "Plugin {Plugin} {Version} in {Folder} is signed by no listed key; it is taken, as plugins.signatures.allowUnsigned says", EventName = "PluginUnsigned")]
+    public static partial void PluginUnsigned(ILogger logger, string plugin, string version, string folder);
+
     [LoggerMessage(402, LogLevel.Error, "Plugin {Plugin} in {Folder} is {State}: {Reason}", EventName = "PluginRejected")]
     public static partial void PluginRejected(ILogger logger, string plugin, string folder, PluginState state, string reason);
 

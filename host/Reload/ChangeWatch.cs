@@ -109,7 +109,9 @@ internal sealed class ChangeWatch : IDisposable
 
     private string Print(BerthOptions options)
     {
-        var folders = options.Plugins.Folders.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Order(StringComparer.Ordinal);
+        // Dotted folders are others' business, but for the one that switches plugins off.
+        var folders = options.Plugins.Folders.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories)
+            .Where(static f => Path.GetFileName(f) is var name && (name[0] != '.' || name == DisabledPlugins.FolderName)).Order(StringComparer.Ordinal);
         return string.Join('\n', folders.Select(static f => $"{f} {FolderPrint.Of(f)}").Append(_file is null ? "" : FolderPrint.Of(_file)));
     }
 }

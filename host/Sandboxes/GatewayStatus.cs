@@ -5,6 +5,7 @@ using Berth.Containers.Spec;
 using Berth.Linux;
 using Berth.Network;
 using Berth.Plugins;
+using Berth.Plugins.Signatures;
 
 namespace Berth.Sandboxes;
 
@@ -65,6 +66,12 @@ public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, C
         }
 
         info["generation"] = table.Generation.ToString(CultureInfo.InvariantCulture);
+        if (table.Options.Plugins.Signatures.AllowUnsigned)
+        {
+            var taken = table.Plugins.Where(static p => p.Origin == SignaturePolicy.Unsigned).Select(static p => $"{p.Id} {p.Version}").Distinct();
+            info["plugins.unsigned"] = $"allowed by plugins.signatures.allowUnsigned; taken: {(string.Join(", ", taken) is { Length: > 0 } names ? names : "none")}";
+        }
+
         if (handlers.LastReload is { ConfigurationProblem: { Length: > 0 } problem })
         {
             info["reload.problem"] = problem;

@@ -1,3 +1,4 @@
+using Berth.Common;
 using Berth.Containers;
 using Berth.Plugins;
 
@@ -6,6 +7,9 @@ namespace Berth.Sandboxes;
 /// <summary>What the rules get to see of a pod.</summary>
 internal static class SandboxFacts
 {
+    /// <summary>The pod, for what is told to the cluster.</summary>
+    public static NoticePod NoticeOf(PodSandboxSpec spec) => new(spec.Namespace, spec.Name, spec.Uid);
+
     public static PodFacts Of(PodSandboxSpec spec, string runtimeHandler) => new()
     {
         Namespace = spec.Namespace,

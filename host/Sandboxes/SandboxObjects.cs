@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using Berth.Abstractions;
+using Berth.Common;
 
 namespace Berth.Sandboxes;
 
 /// <summary>The handlers' live objects. A sandbox without one is listed all the same; it can only be stopped and removed.</summary>
-public sealed class SandboxObjects(SandboxRegistry registry, ILogger<SandboxObjects> log)
+public sealed class SandboxObjects(SandboxRegistry registry, Notices notices, ILogger<SandboxObjects> log)
 {
     private readonly ConcurrentDictionary<string, ISandbox> _live = new();
 
@@ -38,6 +39,7 @@ public sealed class SandboxObjects(SandboxRegistry registry, ILogger<SandboxObje
         if (changed is { Phase: SandboxPhase.NotReady })
         {
             SandboxLog.HolderDied(log, sandbox.Id, exit.Code);
+            notices.Post(new(SandboxFacts.NoticeOf(changed.Spec), "SandboxLost", $"what handler {changed.Handler} held the pod by has ended with status {exit.Code}: the pod is started anew", IsWarning: true));
         }
     }
 }

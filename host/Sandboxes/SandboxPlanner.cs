@@ -16,12 +16,32 @@ public sealed class SandboxPlanner(
     SandboxPaths paths,
     UserNamespaceSupport users,
     BerthMetrics metrics,
+    Notices notices,
     TimeProvider time)
 {
     /// <param name="table">The one snapshot that selection, checks and dispatch see.</param>
     /// <param name="spec">The pod.</param>
     /// <param name="runtimeHandler">What its RuntimeClass names.</param>
     public SandboxPlan Plan(PluginSnapshot table, PodSandboxSpec spec, string runtimeHandler)
+    {
+        try
+        {
+            var plan = PlanOnce(table, spec, runtimeHandler);
+            if (plan.Sandbox.HandlerReason is not (HandlerSelector.ByRuntimeClassReason or HandlerSelector.ByDefaultReason))
+            {
+                notices.Post(new(SandboxFacts.NoticeOf(spec), "HandlerChosen", $"handler {plan.Sandbox.Handler} (plugin {plan.Sandbox.Plugin} {plan.Sandbox.PluginVersion}): {plan.Sandbox.HandlerReason}", IsWarning: false));
+            }
+
+            return plan;
+        }
+        catch (RuntimeException e)
+        {
+            notices.Post(new(SandboxFacts.NoticeOf(spec), "PodRefused", e.Message, IsWarning: true));
+            throw;
+        }
+    }
+
+    private SandboxPlan PlanOnce(PluginSnapshot table, PodSandboxSpec spec, string runtimeHandler)
     {
         SandboxFiles.Validate(spec);
         var hostNetwork = spec.Namespaces.Network == NamespaceMode.Node;

@@ -118,9 +118,9 @@ public sealed class HotPluginTests(Suite suite)
     internal static Task StateAsync(Gateway gateway, string version, string state) =>
         Wait.ForAsync(() => OfAsync(gateway, version), p => p.State == state, Soon);
 
-    /// <summary>State and pods of a version of the plugin `hot`.</summary>
-    internal static async Task<(string State, long Pods)> OfAsync(Gateway gateway, string version) =>
-        (await gateway.Client.Admin.ListPluginsAsync(new())).Plugins.FirstOrDefault(p => p.Id == "hot" && p.Version == version) is { } row ? (row.State, row.Pods) : ("", 0);
+    /// <summary>State and pods of a version of the plugin `hot`, in that state if one is given.</summary>
+    internal static async Task<(string State, long Pods)> OfAsync(Gateway gateway, string version, string state = "") =>
+        (await gateway.Client.Admin.ListPluginsAsync(new())).Plugins.FirstOrDefault(p => p.Id == "hot" && p.Version == version && (state.Length == 0 || p.State == state)) is { } row ? (row.State, row.Pods) : ("", 0);
 
     internal static async Task<string> PluginOfAsync(Gateway gateway, TestPod pod)
     {

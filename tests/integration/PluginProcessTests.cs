@@ -36,6 +36,21 @@ public sealed class PluginProcessTests(Suite suite)
         await gateway.Client.Runtime.StopContainerAsync(new() { ContainerId = running, Timeout = 20 });
         Assert.Equal(7, (await pod.StatusAsync(running)).ExitCode);
         Assert.Contains("it is started again", gateway.Log, StringComparison.Ordinal);
+        await TellsOfTheProcessAsync(gateway);
+    }
+
+    private static async Task TellsOfTheProcessAsync(Gateway gateway)
+    {
+        var row = (await gateway.Client.Admin.ListPluginsAsync(new())).Plugins.Single(static p => p.Id == "oci-apart");
+        Assert.Equal((Assert.Single(gateway.PluginProcesses), 1L), (row.Pid, row.Restarts));
+        Assert.InRange(row.MemoryBytes, 10 << 20, 512 << 20);
+        using var http = new HttpClient();
+        var page = await http.GetStringAsync(gateway.Metrics, TestContext.Current.CancellationToken);
+        Assert.Contains("berth_plugin_process_restarts_total{plugin=\"oci-apart\",version=\"0.1.0\"} 1", page, StringComparison.Ordinal);
+        foreach (var series in (string[])["cpu_seconds_total", "resident_memory_bytes", "open_fds"])
+        {
+            Assert.Matches($$"""berth_plugin_process_{{series}}\{plugin="oci-apart",version="0.1.0"\} [0-9.]*[1-9]""", page);
+        }
     }
 
     [Fact]

@@ -12,6 +12,14 @@ public sealed class HotPlugin(string folder, string id)
     public void Install(string version, int[]? stateVersions = null, Action<JsonObject>? manifest = null, Action<string>? content = null)
     {
         var fresh = Path.Combine(folder, $".{id}-{Guid.NewGuid():N}");
+        Write(fresh, version, stateVersions, manifest, content);
+        Remove();
+        Directory.Move(fresh, Folder);
+    }
+
+    /// <summary>Writes a version's folder anywhere.</summary>
+    public void Write(string fresh, string version, int[]? stateVersions = null, Action<JsonObject>? manifest = null, Action<string>? content = null)
+    {
         Directory.CreateDirectory(fresh);
         foreach (var file in Directory.GetFiles(Path.Combine(Repository.Plugins, "oci")))
         {
@@ -25,8 +33,6 @@ public sealed class HotPlugin(string folder, string id)
         manifest?.Invoke(json);
         File.WriteAllText(Path.Combine(fresh, "plugin.json"), json.ToJsonString());
         content?.Invoke(fresh);
-        Remove();
-        Directory.Move(fresh, Folder);
     }
 
     /// <summary>Takes the folder away in one step.</summary>

@@ -20,6 +20,7 @@ public sealed partial class ArrowTests
         ["Plugins"] = ["State", "Metrics", "Remoting"],
         ["Cluster"] = ["Plugins"],
         ["Images"] = Ground,
+        ["Packages"] = ["Plugins", "Images"],
         // The records of a sandbox and of its containers know each other; what acts on them does not point back.
         ["Sandboxes"] = [.. Ground, "Containers"],
         ["Containers"] = [.. Ground, "Images", "Sandboxes"],
@@ -27,7 +28,7 @@ public sealed partial class ArrowTests
         ["Streaming"] = [.. Ground, "Containers", "Sandboxes"],
         ["Cri"] = [.. Ground, "Images", "Sandboxes", "Containers", "Streaming"],
         ["Admin"] = [.. Ground, "Images", "Sandboxes", "Containers"],
-        ["Cli"] = [.. Ground, "Images", "Sandboxes", "Containers", "Streaming", "Admin"],
+        ["Cli"] = [.. Ground, "Images", "Sandboxes", "Containers", "Streaming", "Admin", "Packages"],
     };
 
     [Fact]

@@ -1,5 +1,6 @@
 using Berth.Configuration;
 using Berth.Plugins;
+using Berth.Plugins.Signatures;
 
 namespace Berth.Admin.Checks;
 
@@ -11,7 +12,7 @@ public sealed class HandlersCheck(HandlerTable table) : IDoctorCheck
     public IEnumerable<DoctorFinding> Examine()
     {
         var snapshot = table.Current;
-        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).Select(Handler), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin), .. Reload(table.LastReload)];
+        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).Select(Handler), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin), .. Unsigned(snapshot), .. Reload(table.LastReload)];
     }
 
     private DoctorFinding Handler(HandlerEntry handler)
@@ -30,6 +31,17 @@ public sealed class HandlersCheck(HandlerTable table) : IDoctorCheck
     private static IEnumerable<DoctorFinding> Default(PluginSnapshot snapshot) => snapshot.KnownHandlers.Contains(snapshot.Options.Selection.Default)
         ? []
         : [DoctorFinding.Error("selection", $"there is no handler '{snapshot.Options.Selection.Default}', which is the default", $"set selection.default; {NearestName.Hint(snapshot.Options.Selection.Default, snapshot.KnownHandlers)}")];
+
+    private static IEnumerable<DoctorFinding> Unsigned(PluginSnapshot snapshot)
+    {
+        var taken = snapshot.Plugins.Where(static p => p.Origin == SignaturePolicy.Unsigned).Select(static p => p.Id).Distinct().ToList();
+        return snapshot.Options.Plugins.Signatures.AllowUnsigned
+            ? [DoctorFinding.Warning(
+                "signatures",
+                $"plugins that nobody has signed are allowed{(taken.Count > 0 ? $", and taken: {string.Join(", ", taken)}" : "")}",
+                "list their makers' keys in plugins.signatures.keys, and remove plugins.signatures.allowUnsigned")]
+            : [];
+    }
 
     private static IEnumerable<DoctorFinding> Reload(ReloadState last)
     {

@@ -4,6 +4,7 @@ using System.Text;
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Linux;
+using Berth.Metrics;
 using Berth.Remoting.Client;
 
 namespace Berth.Plugins.Remote;
@@ -18,7 +19,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     public const string ProgramName = "berth-plugin-host";
 
     private readonly string _parent = Parent(state, driver);
-    private readonly ConcurrentBag<RemotePlugin> _plugins = [];
+    private readonly ConcurrentDictionary<RemotePlugin, (string Id, string Version, string Digest)> _plugins = [];
     private readonly SemaphoreSlim _sweeping = new(1);
     private readonly ILogger _logger = loggers.CreateLogger<RemotePlugins>();
     private bool _isSwept;
@@ -47,9 +48,9 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
                     Time = time,
                 },
                 cancellationToken);
-            _plugins.Add(plugin);
+            _plugins[plugin] = (manifest.Id, manifest.Version, Path.GetFileName(folder));
             PluginsLog.PluginProcessStarted(_logger, manifest.Id, plugin.Pid, cgroup);
-            return new Code(plugin);
+            return new Code(plugin, () => _plugins.TryRemove(plugin, out _));
         }
         catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
         {
@@ -57,10 +58,18 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         }
     }
 
+    /// <summary>What the processes take now.</summary>
+    public IReadOnlyList<PluginProcessSample> Look() => [.. _plugins.Select(static p =>
+    {
+        var usage = p.Key.Pid is { } pid ? ProcessUsage.TryRead(pid) ?? default : default;
+        return new PluginProcessSample(
+            p.Value.Id, p.Value.Version, p.Value.Digest, p.Key.Pid, p.Key.Crashes, usage.CpuSeconds, usage.MemoryBytes, usage.Descriptors);
+    })];
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        foreach (var plugin in _plugins)
+        foreach (var plugin in _plugins.Keys)
         {
             await plugin.DisposeAsync();
         }
@@ -95,7 +104,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     }
 
     /// <summary>Code in another process: nothing of it is ever in this one's memory.</summary>
-    private sealed class Code(RemotePlugin plugin) : IPluginCode
+    private sealed class Code(RemotePlugin plugin, Action forget) : IPluginCode
     {
         public IRuntimePlugin Plugin => plugin;
 
@@ -103,7 +112,11 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
 
         public WeakReference? Remains { get; } = new(null);
 
-        public ValueTask DisposeAsync() => plugin.DisposeAsync();
+        public ValueTask DisposeAsync()
+        {
+            forget();
+            return plugin.DisposeAsync();
+        }
     }
 
     private sealed class ProcessLog(string plugin, ILogger logger) : IPluginLog

@@ -113,7 +113,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
             [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
             [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
         var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table)]);
-        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>()));
+        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>(), static () => []));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;

@@ -14,7 +14,7 @@ namespace Berth.Tests.Unit.Cluster;
 /// </summary>
 internal sealed class ApiServer : IAsyncDisposable
 {
-    private const string Classes = "/apis/node.k8s.io/v1/runtimeclasses", Nodes = "/api/v1/nodes";
+    private const string Classes = "/apis/node.k8s.io/v1/runtimeclasses", Nodes = "/api/v1/nodes", EventsRoot = "/apis/events.k8s.io/v1/namespaces/";
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, JsonObject> _objects = [];
@@ -70,6 +70,21 @@ internal sealed class ApiServer : IAsyncDisposable
         """;
 
     public JsonObject? Class(string name) => Get($"{Classes}/{name}");
+
+    /// <summary>All events.</summary>
+    public IReadOnlyList<JsonObject> Events
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _objects.Where(static o => o.Key.StartsWith(EventsRoot, StringComparison.Ordinal)).Select(static o => o.Value.DeepClone().AsObject())];
+            }
+        }
+    }
+
+    /// <summary>A namespace that is gone.</summary>
+    public string? Gone { get; set; }
 
     public JsonObject? Labels(string node) => Get($"{Nodes}/{node}")?["metadata"]?["labels"]?.AsObject();
 
@@ -139,6 +154,9 @@ internal sealed class ApiServer : IAsyncDisposable
         {
             ("GET", _, Classes or Nodes) => (200, new() { ["kind"] = "List", ["apiVersion"] = "v1", ["metadata"] = new JsonObject(), ["items"] = Select(path, selector) }),
             ("GET", not null, _) => (200, present.DeepClone().AsObject()),
+            (_, _, _) when Gone is not null && path.Contains($"/namespaces/{Gone}/", StringComparison.Ordinal) => Status(404),
+            ("POST", _, _) when path.StartsWith(EventsRoot, StringComparison.Ordinal) => Create($"{path}/{body!["metadata"]!["name"]}", body),
+            ("PATCH", not null, _) when path.StartsWith(EventsRoot, StringComparison.Ordinal) => (200, Merge(path, present, body!)),
             ("POST", _, Classes) => Create($"{Classes}/{body!["metadata"]!["name"]}", body),
             ("PUT", not null, _) => Same(present, body!["metadata"]?["resourceVersion"]) ? (200, Store(path, body).DeepClone().AsObject()) : Status(409),
             ("DELETE", not null, _) => Delete(path, present, body),
@@ -170,6 +188,16 @@ internal sealed class ApiServer : IAsyncDisposable
             {
                 labels[key] = value.DeepClone();
             }
+        }
+
+        return Store(path, present).DeepClone().AsObject();
+    }
+
+    private JsonObject Merge(string path, JsonObject present, JsonObject patch)
+    {
+        foreach (var (key, value) in patch)
+        {
+            present[key] = value?.DeepClone();
         }
 
         return Store(path, present).DeepClone().AsObject();

@@ -1,9 +1,12 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Linux;
+using Berth.Packages;
 using Berth.Plugins;
 using Berth.Plugins.Remote;
+using Berth.Plugins.Signatures;
 using Berth.State;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -161,19 +164,69 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         Assert.Contains("known: none", Assert.Throws<RuntimeException>(() => snapshot.Get("runc")).Message, StringComparison.Ordinal);
     }
 
-    private Task<PluginSnapshot> LoadAsync(Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null)
+    [Fact]
+    public async Task Load_UnsignedPlugin_IsRefusedUnlessTheOperatorAllowsIt()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        var refused = await LoadAsync(signatures: new());
+        Assert.Equal((PluginState.Failed, ""), (refused.Plugins[0].State, refused.Plugins[0].Origin));
+        Assert.Contains("it is not signed", refused.Handlers["one"].Reason, StringComparison.Ordinal);
+
+        // The configuration has changed and the folder has not: it is looked at anew, without being asked to.
+        var taken = await LoadAsync(previous: refused, retry: false);
+        Assert.Equal((PluginState.Active, SignaturePolicy.Unsigned), (taken.Plugins[0].State, taken.Plugins[0].Origin));
+    }
+
+    [Fact]
+    public async Task Load_KeyIsTakenFromTheList_WhatIsInForceStays()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var folder = EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        await PackageWriter.SignAsync(folder, key, TestContext.Current.CancellationToken);
+        var trusted = new SignatureOptions { Keys = new Dictionary<string, TrustedKey> { ["acme"] = new(key.ExportSubjectPublicKeyInfo(), null) } };
+
+        var before = await LoadAsync(signatures: trusted);
+        Assert.Equal((PluginState.Active, "signed by acme"), (before.Plugins[0].State, before.Plugins[0].Origin));
+
+        var after = await LoadAsync(signatures: new(), previous: before, retry: false);
+        Assert.Equal([PluginState.Active, PluginState.Failed], after.Plugins.Select(static p => p.State));
+        Assert.Contains("is not in plugins.signatures.keys", after.Plugins[1].Reason, StringComparison.Ordinal);
+        Assert.Same(before.Handlers["one"].Handler, after.Handlers["one"].Handler);
+    }
+
+    [Fact]
+    public async Task Load_DisabledPlugin_KeepsItsHandlersKnown_AndItsVersionDrains()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        var before = await LoadAsync();
+
+        DisabledPlugins.Add(_folder.Path, "good", "it is not to be trusted");
+        var disabled = await LoadAsync(previous: before, retry: false);
+        Assert.Equal(PluginState.Disabled, disabled.Handlers["one"].State);
+        Assert.Contains("it is not to be trusted", Assert.Throws<RuntimeException>(() => disabled.GetReady("one")).Message, StringComparison.Ordinal);
+        Assert.Equal([PluginState.Disabled, PluginState.Draining], disabled.Plugins.Select(static p => p.State));
+        Assert.Contains("it is not to be trusted", disabled.Draining.Single().Drain, StringComparison.Ordinal);
+
+        DisabledPlugins.Remove([_folder.Path], "good");
+        var again = await LoadAsync(previous: disabled, retry: false);
+        Assert.Equal([PluginState.Active], again.Plugins.Select(static p => p.State));
+        Assert.Same(before.Handlers["one"].Handler, again.Handlers["one"].Handler);
+    }
+
+    private Task<PluginSnapshot> LoadAsync(
+        Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true)
     {
         var factory = new HandlerFactory(new(_database), Observe, TimeProvider.System, NullLoggerFactory.Instance);
         var options = new BerthOptions
         {
             Gateway = new() { Root = Path.Combine(_state.Path, "root"), State = Path.Combine(_state.Path, "state") },
-            Plugins = new() { Folders = folders ?? [_folder.Path] },
+            Plugins = new() { Folders = folders ?? [_folder.Path], Signatures = signatures ?? new() { AllowUnsigned = true } },
             Handlers = handlers ?? [],
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
         var store = new PluginStore(Path.Combine(_state.Path, "root"));
         return new PluginCatalog(factory, store, _remote, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
-            .LoadAsync(options, CgroupDriver.Cgroupfs, PluginSnapshot.Empty, retry: true, TestContext.Current.CancellationToken);
+            .LoadAsync(options, CgroupDriver.Cgroupfs, previous ?? PluginSnapshot.Empty, retry, TestContext.Current.CancellationToken);
     }
 
     private void Observe(PluginCall call)

@@ -1,14 +1,11 @@
 using System.CommandLine;
 using Berth.Cli.Kit;
 
-namespace Berth.Cli;
+namespace Berth.Cli.Plugin;
 
-/// <summary><c>berth plugin ...</c>: for those who write plugins.</summary>
-internal static class PluginCommand
+internal static class TestCommand
 {
-    public static Command Create() => new("plugin", "For those who bring a runtime.") { Test() };
-
-    private static CliCommand Test()
+    public static Command Create()
     {
         var folder = new Argument<string>("folder") { Description = "The plugin's folder: plugin.json and its assemblies" };
         var options = new Option<string>("--options")
