@@ -22,7 +22,8 @@ public sealed class StopTests(Suite suite)
     public async Task Stop_IgnoresTerm_IsKilledAfterTheGrace(string handler)
     {
         await using var pod = await suite.PodAsync(handler);
-        var id = await pod.StartAsync(Requests.Script("deaf", "trap '' TERM; while :; do sleep 1; done"));
+        var id = await pod.StartAsync(Requests.Script("deaf", "trap '' TERM; echo deaf; while :; do sleep 1; done"));
+        await Wait.ForAsync(() => pod.Log("deaf.log").Count == 1, TimeSpan.FromSeconds(10));
         await suite.Client.Runtime.StopContainerAsync(new() { ContainerId = id, Timeout = 1 });
         var status = await pod.StatusAsync(id);
         Assert.Equal((ContainerState.ContainerExited, 137), (status.State, status.ExitCode));
