@@ -25,7 +25,7 @@ internal static class Inventory
         return PluginScan.Find(folders).Select(candidate =>
         {
             var id = candidate.Manifest?.Id ?? Path.GetFileName(candidate.Folder);
-            var (origin, refusal) = candidate.Manifest is null ? ("", candidate.Reason) : Trust(policy, candidate.Folder, options.Signatures);
+            var (origin, refusal) = candidate.Manifest is null ? ("", candidate.Reason) : policy.Examine(candidate.Folder, options.Signatures);
             var versions = new VersionFolder(Path.GetDirectoryName(candidate.Folder)!);
             var (all, current) = (versions.All(id), versions.LinkOf(id) == candidate.Folder ? versions.Current(id) : null);
             var kept = current is null ? [] : all.Where(v => v != current).ToList();
@@ -33,17 +33,5 @@ internal static class Inventory
             return new InventoryItem(
                 id, candidate.Manifest?.Version ?? "", candidate.Folder, origin, refusal, disabled.GetValueOrDefault(id), [.. kept.Select(static v => v.Version)], back);
         });
-    }
-
-    private static (string Origin, string Refusal) Trust(SignaturePolicy policy, string folder, SignatureOptions options)
-    {
-        try
-        {
-            return (policy.CheckOnce(folder, options), "");
-        }
-        catch (PluginRejectedException e)
-        {
-            return ("", e.Message);
-        }
     }
 }

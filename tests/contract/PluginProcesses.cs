@@ -16,7 +16,8 @@ public sealed class PluginProcesses : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<string, Lazy<Task<RemotePlugin>>> Started = new();
 
-    internal static string Program { get; } = Path.Combine(
+    // Looked for when it is needed: the kit for vendors is no part of a built tree.
+    internal static string Program => Path.Combine(
         Repository.Root, "artifacts/bin/Berth.PluginHost", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "berth-plugin-host");
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using Berth.Configuration;
 using Berth.Plugins;
+using Berth.Plugins.Signatures;
 
 namespace Berth.Admin.Lint;
 
@@ -15,7 +16,7 @@ internal static class ConfigurationLint
 
     private static IEnumerable<DoctorFinding> Plugins(PluginsOptions options)
     {
-        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        var (seen, policy) = (new Dictionary<string, string>(StringComparer.Ordinal), new SignaturePolicy(TimeProvider.System));
         foreach (var candidate in PluginScan.Find(options.Folders))
         {
             if (candidate.Manifest is not { } manifest)
@@ -25,6 +26,10 @@ internal static class ConfigurationLint
             else if (!seen.TryAdd(manifest.Id, candidate.Folder))
             {
                 yield return DoctorFinding.Warning(candidate.Folder, $"{seen[manifest.Id]} has a plugin of the same id, {manifest.Id}, and is the one in use", "remove one of them");
+            }
+            else if (policy.Examine(candidate.Folder, options.Signatures).Refusal is { Length: > 0 } refusal)
+            {
+                yield return DoctorFinding.Warning(candidate.Folder, $"a gateway that did not come with plugin {manifest.Id} does not take it: {refusal}", "list its maker's key in plugins.signatures.keys");
             }
         }
     }

@@ -26,7 +26,7 @@ internal sealed class ContractKit(string folder, string busybox)
     /// <exception cref="RuntimeException">There is no kit, no plugin, or the suite did not run.</exception>
     public async Task<KitReport> RunAsync(string plugin, string options, IReadOnlyList<string> only, string? junit, CancellationToken cancellationToken)
     {
-        Require(File.Exists(Path.Combine(folder, Assembly)), $"the contract kit is not in {folder}: install it there, or name its folder with --kit");
+        Require(File.Exists(Path.Combine(folder, Assembly)), $"the contract kit is not in {folder}: deploy/install puts it beside the program, as `kit`, and a built tree has it too; name its folder with --kit");
         Require(File.Exists(busybox), $"there is no busybox at {busybox}: install busybox-static, or name one with --busybox");
         Require(File.Exists(Path.Combine(plugin, "plugin.json")), $"there is no plugin.json in {plugin}");
         var results = junit is null ? Path.GetTempFileName() : Path.GetFullPath(junit);

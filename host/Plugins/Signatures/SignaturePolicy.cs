@@ -49,6 +49,19 @@ public sealed class SignaturePolicy(TimeProvider time)
         return Judge(signature, content, options);
     }
 
+    /// <summary>The same, without an exception: where it comes from, or why it may not be loaded.</summary>
+    public (string Origin, string Refusal) Examine(string folder, SignatureOptions options)
+    {
+        try
+        {
+            return (CheckOnce(folder, options), "");
+        }
+        catch (PluginRejectedException e)
+        {
+            return ("", e.Message);
+        }
+    }
+
     private static (PluginSignature? Signature, string Content) Look(string folder) =>
         PluginSignature.Read(folder) is { } signature ? (signature, PluginSignature.DigestOf(folder)) : (null, "");
 

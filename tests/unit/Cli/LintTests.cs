@@ -40,6 +40,14 @@ public sealed class LintTests : IDisposable
     }
 
     [Fact]
+    public async Task Lint_PluginThatNobodyHasSigned_IsAWarning()
+    {
+        var config = _folder.Write("plugins.json", """{ "plugins": { "folders": ["p"] } }""");
+        Assert.Equal(0, await RunLineAsync($"lint --config {config}"));
+        Says("warning", "does not take it: it is not signed", "plugins.signatures.keys");
+    }
+
+    [Fact]
     public async Task Lint_ClassOfNoHandler_IsAnErrorWithTheNearestName()
     {
         Assert.Equal(1, await RunAsync("", "{ apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: quick}, handler: crum }"));
@@ -125,7 +133,7 @@ public sealed class LintTests : IDisposable
 
     private Task<int> RunAsync(string more, string? classes = null, string flags = "")
     {
-        var config = _folder.Write("plugins.json", $$"""{ "plugins": { "folders": ["p"] } {{more}} }""");
+        var config = _folder.Write("plugins.json", $$"""{ "plugins": { "folders": ["p"], "signatures": { "allowUnsigned": true } } {{more}} }""");
         var file = classes is null ? "" : $"-f {_folder.Write("classes.yaml", classes)}";
         return RunLineAsync($"lint --config {config} {file} {flags}");
     }
