@@ -97,13 +97,11 @@ public sealed class AdminClient : IDisposable
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && e.Status.DebugException is { } cause)
         {
-            var reason = (cause.GetBaseException() as SocketException)?.SocketErrorCode switch
-            {
-                SocketError.AccessDenied => "this user may not use it; try sudo",
-                _ when !File.Exists(_path) => "there is no such socket; is `berth serve` running, and is this its --listen?",
-                _ => "nobody listens there; is `berth serve` running?",
-            };
-            throw new AdminException($"cannot reach the gateway at {_path}: {reason}", e) { IsAbsent = reason.Contains("is `berth serve` running", StringComparison.Ordinal) };
+            var isDenied = cause.GetBaseException() is SocketException { SocketErrorCode: SocketError.AccessDenied };
+            var reason = isDenied ? "this user may not use it; try sudo"
+                : File.Exists(_path) ? "nobody listens there; is `berth serve` running?"
+                : "there is no such socket; is `berth serve` running, and is this its --listen?";
+            throw new AdminException($"cannot reach the gateway at {_path}: {reason}", e) { IsAbsent = !isDenied };
         }
         catch (RpcException e)
         {

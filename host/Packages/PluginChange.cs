@@ -86,11 +86,10 @@ internal sealed class PluginChange : IDisposable
     /// <summary>Keeps it; what is too old goes.</summary>
     public void Finish(PluginChanged change, bool isInstall)
     {
-        if (isInstall)
+        if (isInstall && change.Before is { } before)
         {
             // Those that were rolled back from are no versions to go back to.
-            var from = change.Before?.Number ?? 0;
-            foreach (var left in _versions.All(change.Id).Where(v => v.Number > from && v.Number < change.Version.Number))
+            foreach (var left in _versions.All(change.Id).Where(v => v.Number > before.Number && v.Number < change.Version.Number))
             {
                 _versions.Drop(change.Id, left);
             }

@@ -17,6 +17,10 @@ namespace Berth.Packages;
 /// </summary>
 internal sealed class VersionFolder(string folder)
 {
+    // Whatever the caller's umask is: the gateway takes nothing that others can write.
+    internal const UnixFileMode RootWrites = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
     private const int Kept = 3;
 
     private string Versions { get; } = Path.Combine(folder, ".versions");
@@ -42,7 +46,7 @@ internal sealed class VersionFolder(string folder)
     /// <exception cref="RuntimeException">Another command changes it now.</exception>
     public SafeFd Lock()
     {
-        Directory.CreateDirectory(Versions);
+        Directory.CreateDirectory(Versions, RootWrites);
         var held = SafeFd.OpenDirectory(Versions);
         if (!FileLock.TryTake(held))
         {
@@ -60,13 +64,13 @@ internal sealed class VersionFolder(string folder)
     }
 
     /// <summary>An empty folder to unpack into.</summary>
-    public string NewFolder() => Directory.CreateDirectory(Path.Combine(Versions, ".new")).FullName;
+    public string NewFolder() => Directory.CreateDirectory(Path.Combine(Versions, ".new"), RootWrites).FullName;
 
     /// <summary>Gives what was unpacked its place; a version of the same content is taken instead, as the newest unless it is in force.</summary>
     public InstalledVersion Add(string id, string version, string digest)
     {
         var fresh = Path.Combine(Versions, ".new");
-        Directory.CreateDirectory(Of(id));
+        Directory.CreateDirectory(Of(id), RootWrites);
         var all = All(id);
         // A plain folder that lies there will be kept as a version too, an older one.
         var number = (all.Count > 0 ? all[^1].Number : 0) + (IsPlain(id) ? 2 : 1);
@@ -137,7 +141,7 @@ internal sealed class VersionFolder(string folder)
     {
         if (IsPlain(id))
         {
-            Directory.CreateDirectory(Of(id));
+            Directory.CreateDirectory(Of(id), RootWrites);
             Directory.Move(LinkOf(id), Path.Combine(Of(id), ".switch"));
         }
         else

@@ -11,6 +11,9 @@ internal static partial class PluginsLog
     [LoggerMessage(412, LogLevel.Warning, "Plugin {Plugin} {Version} in {Folder} is signed by no listed key; it is taken, as plugins.signatures.allowUnsigned says", EventName = "PluginUnsigned")]
     public static partial void PluginUnsigned(ILogger logger, string plugin, string version, string folder);
 
+    [LoggerMessage(413, LogLevel.Warning, "the cgroup {Cgroup} of plugins' processes stays for now: {Reason}", EventName = "CgroupStays")]
+    public static partial void CgroupStays(ILogger logger, string cgroup, string reason);
+
     [LoggerMessage(402, LogLevel.Error, "Plugin {Plugin} in {Folder} is {State}: {Reason}", EventName = "PluginRejected")]
     public static partial void PluginRejected(ILogger logger, string plugin, string folder, PluginState state, string reason);
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Berth.Abstractions;
+using Berth.Linux;
 using Berth.Remoting.Wire;
 
 namespace Berth.Remoting.Client;
@@ -94,7 +95,14 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
             await process.DisposeAsync().ConfigureAwait(false);
         }
 
-        await _options.Cgroups.RemoveAsync(_options.Cgroup, CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await _options.Cgroups.RemoveAsync(_options.Cgroup, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LinuxException e)
+        {
+            _options.Log.Write(PluginLogLevel.Warning, $"the cgroup of its process stays, as something of it is left: {e.Message}");
+        }
     }
 
     /// <summary>The process that lives now. A new one is waited for, but not for long.</summary>

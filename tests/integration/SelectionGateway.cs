@@ -1,18 +1,31 @@
 using System.Text.Json.Nodes;
 using Berth.Tests.Support;
+using Berth.Tests.Unit.Cluster;
 using Xunit;
 
 namespace Berth.Tests.Integration;
 
-/// <summary>A gateway with a rule for everything that rules can say.</summary>
+/// <summary>A gateway with a rule for everything that rules can say, in a cluster whose API server is a stand-in.</summary>
 public sealed class SelectionGateway(Suite suite) : IAsyncLifetime
 {
+    private readonly TempFolder _folder = new();
     private Gateway? _gateway;
 
     public Gateway Gateway => _gateway!;
 
-    public async ValueTask InitializeAsync() => _gateway = await suite.OwnGatewayAsync(static settings =>
+    internal ApiServer Cluster { get; } = new();
+
+    public async ValueTask InitializeAsync()
     {
+        await Cluster.StartAsync();
+        Cluster.PutNode("node-1", "{}");
+        _gateway = await suite.OwnGatewayAsync(Configure);
+    }
+
+    private void Configure(JsonObject settings)
+    {
+        settings["cluster"] = new JsonObject { ["kubeconfig"] = _folder.File("kubeconfig", Cluster.Kubeconfig), ["node"] = "node-1" };
+
         // A second handler on the same runtime is there on every machine.
         settings["handlers"] = new JsonObject
         {
@@ -35,7 +48,12 @@ public sealed class SelectionGateway(Suite suite) : IAsyncLifetime
               ]
             }
             """);
-    });
+    }
 
-    public async ValueTask DisposeAsync() => await (_gateway?.DisposeAsync() ?? ValueTask.CompletedTask);
+    public async ValueTask DisposeAsync()
+    {
+        await (_gateway?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await Cluster.DisposeAsync();
+        _folder.Dispose();
+    }
 }

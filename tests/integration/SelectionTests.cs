@@ -76,6 +76,25 @@ public sealed class SelectionTests(Suite suite, SelectionGateway selection) : IC
     }
 
     [Fact]
+    public async Task ChoiceByARule_AndARefusal_AreEventsOfThePods()
+    {
+        var uid = $"uid-{Guid.NewGuid():N}";
+        await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, "", c => (c.Labels["kind"], c.Metadata.Uid) = ("batch-1", uid));
+        var denied = await Assert.ThrowsAsync<RpcException>(
+            () => TestPod.RunAsync(_gateway.Client, _gateway.Logs, "", c => (c.Labels["origin"], c.Metadata.Uid) = ("unknown", uid + "-denied")));
+
+        var chosen = await EventAsync(uid);
+        Assert.Equal(("HandlerChosen", "Normal", pod.Config.Metadata.Namespace), ((string?)chosen["reason"], (string?)chosen["type"], (string?)chosen["metadata"]!["namespace"]));
+        Assert.Matches(@"^handler other \(plugin oci [0-9.]+\): rule 'batch'$", (string?)chosen["note"]);
+        var refused = await EventAsync(uid + "-denied");
+        Assert.Equal(("PodRefused", "Warning", denied.Status.Detail), ((string?)refused["reason"], (string?)refused["type"], (string?)refused["note"]));
+        Assert.Contains(selection.Cluster.Events, static e => (string?)e["regarding"]!["kind"] == "Node" && ((string?)e["note"])!.StartsWith("handler absent takes no new pods", StringComparison.Ordinal));
+    }
+
+    private async Task<JsonObject> EventAsync(string uid) => (await Wait.ForAsync(
+        () => Task.FromResult(selection.Cluster.Events.FirstOrDefault(e => (string?)e["regarding"]!["uid"] == uid)), static e => e is not null, TimeSpan.FromSeconds(30)))!;
+
+    [Fact]
     public async Task Rule_Matching_IsNamed() => await GetsAsync("other", "batch", "", static c => c.Labels["kind"] = "batch-1");
 
     [Fact]

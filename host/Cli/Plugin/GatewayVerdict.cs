@@ -41,7 +41,7 @@ internal sealed record GatewayVerdict(string? Refusal, IReadOnlyList<string> Lin
         return row switch
         {
             null => new($"it does not look at {folder}; is that one of its plugins.folders?", []),
-            { State: "Failed" or "Incompatible" } => new(row.Reason, []),
+            { State: "Failed" or "Incompatible" or "Quarantined" } => new(row.Reason, []),
             { State: "Disabled" } => new(null, [$"the gateway does not use it: {row.Reason}"]),
             _ => new(null, [$"the gateway has it in force, generation {answer.Generation.ToString(CultureInfo.InvariantCulture)}", .. Older(id, answer), .. await HandlersAsync(socket, id, cancellationToken)]),
         };

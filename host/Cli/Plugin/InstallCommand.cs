@@ -20,7 +20,7 @@ internal static class InstallCommand
         command.Do(async (result, cancellationToken) =>
         {
             var where = place.Read(result);
-            Directory.CreateDirectory(where.Target);
+            Directory.CreateDirectory(where.Target, VersionFolder.RootWrites);
             using var change = new PluginChange(where.Options.Plugins, where.Target, TimeProvider.System);
             var done = await change.InstallAsync(Path.GetFullPath(result.GetValue(source)!), cancellationToken);
             return await PlacedPlugin.SettleAsync(result, where, change, done, isInstall: true, cancellationToken);

@@ -74,7 +74,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
             await plugin.DisposeAsync();
         }
 
-        await cgroups.RemoveAsync(_parent, CancellationToken.None);
+        await RemoveParentAsync(CancellationToken.None);
         _sweeping.Dispose();
     }
 
@@ -86,13 +86,27 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
             if (!_isSwept)
             {
                 await cgroups.KillAsync(_parent, cancellationToken);
-                await cgroups.RemoveAsync(_parent, cancellationToken);
+                await RemoveParentAsync(cancellationToken);
                 _isSwept = true;
             }
         }
         finally
         {
             _sweeping.Release();
+        }
+    }
+
+    // With version 1 a container can be in cgroups of its own in one hierarchy and still in the plugin's in another, if its runtime has
+    // forgotten that one: it lives, as pods do, and the cgroup goes when it has ended.
+    private async Task RemoveParentAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await cgroups.RemoveAsync(_parent, cancellationToken);
+        }
+        catch (LinuxException e)
+        {
+            PluginsLog.CgroupStays(_logger, _parent, e.Message);
         }
     }
 
