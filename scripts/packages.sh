@@ -29,6 +29,7 @@ clear-containers                       welcome  /usr/libexec/virtiofsd          
 clear-containers,runv                  install  lz4                               lz4
 clear-containers,runv                  install  xz                                xz-utils
 rkt                                    install  systemd-nspawn                    systemd-container
+tests                                  install  openssl                           openssl
 tests                                  install  go                                golang-go
 tests                                  install  /usr/share/gocode/src/github.com/docker/spdystream golang-github-docker-spdystream-dev
 docker                                 unpack   -                                 docker.io
