@@ -169,12 +169,10 @@ internal sealed class VersionFolder(string folder)
         var all = All(id);
         if (all.Count > 0 && PluginScan.Look(displaced) is { Manifest: { } manifest } && manifest.Id == id)
         {
-            var kept = InstalledVersion.Create(Of(id), all[^1].Number - 1, manifest.Version, FolderDigest.Of(displaced));
-            if (all.All(v => v.Number != kept.Number))
-            {
-                Directory.Move(displaced, kept.Path);
-                return;
-            }
+            // An installation has kept a number for it; a rollback has not.
+            var number = all.All(v => v.Number != all[^1].Number - 1) ? all[^1].Number - 1 : all[^1].Number + 1;
+            Directory.Move(displaced, InstalledVersion.Create(Of(id), number, manifest.Version, FolderDigest.Of(displaced)).Path);
+            return;
         }
 
         FileTree.Delete(displaced);

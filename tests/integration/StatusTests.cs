@@ -33,6 +33,11 @@ public sealed class StatusTests(Suite suite)
         Assert.Contains(status.RuntimeHandlers, static h => h.Name == "runc");
         // A kubelet looks for the default handler under the empty name.
         Assert.Contains(status.RuntimeHandlers, static h => h.Name == "");
+        // The tests' plugins are copies that nobody has signed, and the gateway says that it takes them.
+        Assert.Matches("^allowed by plugins.signatures.allowUnsigned; taken: .*oci [0-9.]+", status.Info["plugins.unsigned"]);
+        Assert.Contains(
+            (await suite.Client.Admin.DoctorAsync(new())).Findings,
+            static f => f is { Subject: "signatures", Severity: "warning" } && f.Message.Contains("allowed, and taken: ", StringComparison.Ordinal));
         Assert.True(status.Features is { SupplementalGroupsPolicy: true, MountOptions: true, UserNamespacesHostNetwork: false });
     }
 

@@ -109,6 +109,13 @@ public sealed class PluginCliTests : IDisposable
         Assert.Equal(["0.9.0", "1.0.0"], Kept());
         Assert.Equal(0, await RunAsync("plugin rollback acme"));
         Assert.Equal("0.9.0", Installed());
+
+        // Put in the link's place by hand, it is not lost by a rollback either.
+        File.Delete(Link);
+        Directory.Move(PluginSample.Write(_folder, "again", "3.0.0", content: "3"), Link);
+        Assert.Equal(0, await RunAsync("plugin rollback acme --to 1.0.0"));
+        Assert.Equal("1.0.0", Installed());
+        Assert.Equal(["0.9.0", "1.0.0", "3.0.0"], Kept());
     }
 
     [Fact]
