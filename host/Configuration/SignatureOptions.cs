@@ -19,6 +19,9 @@ public sealed record TrustedKey(byte[] PublicKey, DateTimeOffset? NotAfter)
 {
     private const int P256Bits = 256;
 
+    /// <summary>The plugins that its owner may sign, by id; empty is every one.</summary>
+    public IReadOnlyList<string> Plugins { get; init; } = [];
+
     /// <exception cref="CryptographicException">It is none on P-256.</exception>
     public static ECDsa Import(byte[] publicKey)
     {

@@ -19,7 +19,23 @@ internal static class SignatureReader
             node.Error("", $"'{name}' cannot be a key's name: {HandlerNames.Rule}");
         }
 
-        return new(PublicKey(node), NotAfter(node));
+        return new(PublicKey(node), NotAfter(node)) { Plugins = Plugins(node) };
+    }
+
+    private static IReadOnlyList<string> Plugins(ConfigNode node)
+    {
+        var ids = node.Texts("plugins");
+        foreach (var id in ids?.Where(static i => !HandlerNames.IsValid(i)) ?? [])
+        {
+            node.Error("plugins", $"'{id}' cannot be a plugin's id: {HandlerNames.Rule}");
+        }
+
+        if (ids is [])
+        {
+            node.Error("plugins", "is an empty list: without it the key counts for every plugin, and a key for none has no use");
+        }
+
+        return ids ?? [];
     }
 
     private static byte[] PublicKey(ConfigNode node)

@@ -25,7 +25,7 @@ internal static class Inventory
         return PluginScan.Find(folders).Select(candidate =>
         {
             var id = candidate.Manifest?.Id ?? Path.GetFileName(candidate.Folder);
-            var (origin, refusal) = candidate.Manifest is null ? ("", candidate.Reason) : policy.Examine(candidate.Folder, options.Signatures);
+            var (origin, refusal) = candidate.Manifest is null ? ("", candidate.Reason) : policy.Examine(candidate.Folder, id, options.Signatures);
             var versions = new VersionFolder(Path.GetDirectoryName(candidate.Folder)!);
             var (all, current) = (versions.All(id), versions.LinkOf(id) == candidate.Folder ? versions.Current(id) : null);
             var kept = current is null ? [] : all.Where(v => v != current).ToList();

@@ -50,7 +50,7 @@ internal sealed class PluginChange : IDisposable
         {
             await PackageReader.ReadAsync(source, fresh, cancellationToken);
             var manifest = PackageCheck.Manifest(fresh, source);
-            var origin = Trust(fresh, source);
+            var origin = Trust(fresh, manifest.Id, source);
             DemandPlace(manifest.Id);
             var (digest, before) = (FolderDigest.Of(fresh), _versions.Current(manifest.Id));
             var version = _versions.Add(manifest.Id, manifest.Version, digest);
@@ -78,7 +78,7 @@ internal sealed class PluginChange : IDisposable
             (null, [.., var earlier, _]) => earlier,
             _ => throw RuntimeException.NotFound($"no earlier version of plugin {id} is kept in {_folder}"),
         };
-        var origin = Trust(target.Path, $"version {target.Version} of plugin {id}");
+        var origin = Trust(target.Path, id, $"version {target.Version} of plugin {id}");
         Put(id, target);
         return new(id, target, current, origin);
     }
@@ -154,11 +154,11 @@ internal sealed class PluginChange : IDisposable
     // A plain folder that the link has taken the place of.
     private InstalledVersion? Adopted(string id, InstalledVersion version) => _versions.All(id).LastOrDefault(v => v.Number < version.Number);
 
-    private string Trust(string folder, string name)
+    private string Trust(string folder, string id, string name)
     {
         try
         {
-            return _policy.CheckOnce(folder, _options.Signatures);
+            return _policy.CheckOnce(folder, id, _options.Signatures);
         }
         catch (PluginRejectedException e)
         {

@@ -117,7 +117,7 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
         {
             digest = await Task.Run(() => store.Stage(PluginFolder.Resolve(candidate.Folder)), cancellationToken);
             manifest = StagedManifest(candidate, manifest.Id, digest);
-            origin = _policy.Check(candidate.Folder, store.FolderOf(digest), options.Signatures);
+            origin = _policy.Check(candidate.Folder, store.FolderOf(digest), manifest.Id, options.Signatures);
             // One that was refused for its signature has no origin, and is looked at anew when it gets one.
             if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && (p.Code is not null || (!retry && p.Entry.Origin == origin)) && p.Entry.State is not PluginState.Disabled
                 && (p.Code is null || p.Code.Isolation == IsolationChoice.Of(candidate.Folder, manifest, options))) is { } known)

@@ -27,7 +27,7 @@ internal static class ConfigurationLint
             {
                 yield return DoctorFinding.Warning(candidate.Folder, $"{seen[manifest.Id]} has a plugin of the same id, {manifest.Id}, and is the one in use", "remove one of them");
             }
-            else if (policy.Examine(candidate.Folder, options.Signatures).Refusal is { Length: > 0 } refusal)
+            else if (policy.Examine(candidate.Folder, manifest.Id, options.Signatures).Refusal is { Length: > 0 } refusal)
             {
                 yield return DoctorFinding.Warning(candidate.Folder, $"a gateway that did not come with plugin {manifest.Id} does not take it: {refusal}", "list its maker's key in plugins.signatures.keys");
             }

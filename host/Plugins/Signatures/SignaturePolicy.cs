@@ -23,10 +23,11 @@ public sealed class SignaturePolicy(TimeProvider time)
 
     /// <param name="found">Where the plugin was found.</param>
     /// <param name="staged">The copy that will be loaded, which nobody changes any more.</param>
+    /// <param name="id">The plugin.</param>
     /// <param name="options">The operator's word.</param>
     /// <returns>Where it comes from: <see cref="Shipped"/>, <see cref="Unsigned"/>, or who has signed it.</returns>
     /// <exception cref="PluginRejectedException">It may not be loaded.</exception>
-    public string Check(string found, string staged, SignatureOptions options)
+    public string Check(string found, string staged, string id, SignatureOptions options)
     {
         if (IsolationChoice.IsShipped(found))
         {
@@ -34,11 +35,11 @@ public sealed class SignaturePolicy(TimeProvider time)
         }
 
         var (signature, content) = _known.GetOrAdd(staged, static folder => Look(folder));
-        return Judge(signature, content, options);
+        return Judge(signature, content, id, options);
     }
 
     /// <summary>The same for a folder at rest; nothing is remembered.</summary>
-    public string CheckOnce(string folder, SignatureOptions options)
+    public string CheckOnce(string folder, string id, SignatureOptions options)
     {
         if (IsolationChoice.IsShipped(folder))
         {
@@ -46,15 +47,15 @@ public sealed class SignaturePolicy(TimeProvider time)
         }
 
         var (signature, content) = Look(folder);
-        return Judge(signature, content, options);
+        return Judge(signature, content, id, options);
     }
 
     /// <summary>The same, without an exception: where it comes from, or why it may not be loaded.</summary>
-    public (string Origin, string Refusal) Examine(string folder, SignatureOptions options)
+    public (string Origin, string Refusal) Examine(string folder, string id, SignatureOptions options)
     {
         try
         {
-            return (CheckOnce(folder, options), "");
+            return (CheckOnce(folder, id, options), "");
         }
         catch (PluginRejectedException e)
         {
@@ -65,7 +66,7 @@ public sealed class SignaturePolicy(TimeProvider time)
     private static (PluginSignature? Signature, string Content) Look(string folder) =>
         PluginSignature.Read(folder) is { } signature ? (signature, PluginSignature.DigestOf(folder)) : (null, "");
 
-    private string Judge(PluginSignature? signature, string content, SignatureOptions options)
+    private string Judge(PluginSignature? signature, string content, string id, SignatureOptions options)
     {
         if (signature is null)
         {
@@ -86,6 +87,11 @@ public sealed class SignaturePolicy(TimeProvider time)
         if (!IsGood(signature, key))
         {
             throw Refused($"its signature is not by key '{name}', as it claims");
+        }
+
+        if (key.Plugins.Count > 0 && !key.Plugins.Contains(id))
+        {
+            throw Refused($"key '{name}', which signed it, counts for {string.Join(", ", key.Plugins)} and not for {id}");
         }
 
         return key.NotAfter is { } end && time.GetUtcNow() > end

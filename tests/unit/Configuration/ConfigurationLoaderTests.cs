@@ -90,7 +90,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
               "gatway": {},
               "gateway": { "lisen": "x", "listen": "tcp://1.2.3.4", "cgroupDriver": "magic", "root": 5 },
               "plugins": { "folders": "one", "oci": { "isolation": "jail", "pids": 1, "memry": 1 }, "Not_one": {}, "foldrs": [],
-                "signatures": { "allowUnsined": true, "keys": { "a": { "publicKey": "AAAA" }, "b": { "publicKey": "?", "notAfter": "soon" }, "C_": {} } } },
+                "signatures": { "allowUnsined": true, "keys": { "a": { "publicKey": "AAAA" }, "b": { "publicKey": "?", "notAfter": "soon", "plugins": ["A B"] }, "C_": {} } } },
               "handlers": { "BAD_name": {}, "crun": { "disabled": "yes", "disabled": true }, "lost": {} },
               "selection": {
                 "default": "rnc",
@@ -119,6 +119,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             "plugins.signatures.keys.a.publicKey: is not a public key on the curve P-256",
             "plugins.signatures.keys.b.publicKey: is not a public key",
             "plugins.signatures.keys.b.notAfter: 'soon' is not a day like 2030-01-31",
+            "plugins.signatures.keys.b.plugins: 'A B' cannot be a plugin's id",
             "plugins.signatures.keys.C_: 'c_' cannot be a key's name",
             "plugins.signatures.keys.C_.publicKey: is not a public key",
             "handlers.BAD_name: 'bad_name' cannot be a handler's name",

@@ -50,7 +50,7 @@ public sealed class PackageTests : IDisposable
 
         var target = await ReadAsync(package.Path);
         Assert.Equal(digest, PluginSignature.DigestOf(target));
-        Assert.Equal("signed by acme", new SignaturePolicy(TimeProvider.System).CheckOnce(target, PluginSample.Trust(key)));
+        Assert.Equal("signed by acme", new SignaturePolicy(TimeProvider.System).CheckOnce(target, "acme", PluginSample.Trust(key)));
         Assert.True(File.GetUnixFileMode(Path.Combine(target, "lib/helper")).HasFlag(UnixFileMode.OtherExecute));
         Assert.Equal("helper", new FileInfo(Path.Combine(target, "lib/alias")).LinkTarget);
     }

@@ -114,6 +114,17 @@ public sealed class SignatureTests : IDisposable
     }
 
     [Fact]
+    public async Task Key_OfSomePlugins_SignsNoOthers()
+    {
+        var plugin = await SignedAsync();
+        var trusted = PluginSample.Trust(_key);
+        Assert.Equal("signed by acme", Check(plugin, Only("other", "acme")));
+        Refused(plugin, Only("acme-2", "other") with { AllowUnsigned = true }, "key 'acme', which signed it, counts for acme-2, other and not for acme");
+
+        SignatureOptions Only(params string[] ids) => trusted with { Keys = trusted.Keys.ToDictionary(static k => k.Key, k => k.Value with { Plugins = ids }) };
+    }
+
+    [Fact]
     public void Unsigned_IsRefusedUnlessAllowed()
     {
         var plugin = PluginSample.Write(_folder, "plugin");
@@ -226,7 +237,7 @@ public sealed class SignatureTests : IDisposable
         File.WriteAllText(path, json.ToJsonString());
     }
 
-    private string Check(string folder, SignatureOptions options) => new SignaturePolicy(_time).CheckOnce(folder, options);
+    private string Check(string folder, SignatureOptions options) => new SignaturePolicy(_time).CheckOnce(folder, "acme", options);
 
     private string? TryCheck(string folder, SignatureOptions options)
     {
