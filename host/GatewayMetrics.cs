@@ -1,6 +1,7 @@
 using Berth.Containers;
 using Berth.Metrics;
 using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.Sandboxes;
 
 namespace Berth;
@@ -18,9 +19,11 @@ internal static class GatewayMetrics
         var table = services.GetRequiredService<HandlerTable>();
         metrics.ObservePlugins(
             () => table.Current.Generation,
-            () => table.Current.Plugins.Select(p => new PluginCount(
+            () => table.Current.PluginsNow().Select(p => new PluginCount(
                 p.Id, p.Version, p.State.ToString(), p.State is PluginState.Failed or PluginState.Incompatible ? 0 : sandboxes.All().Count(s => s.PluginDigest == p.Digest && p.Digest.Length > 0))),
             () => services.GetRequiredService<PluginRetirement>().Remnants);
+        var quarantine = services.GetRequiredService<Quarantine>();
+        metrics.ObserveQuarantine(() => quarantine.Open.Select(static c => (c.Handler, c.Plugin, c.PluginVersion)));
         metrics.ObserveOwedRemovals(() => sandboxes.All().Count(static s => s.Owed is not null) + containers.All().Count(static c => c.Owed is not null));
     }
 

@@ -14,6 +14,7 @@ using Berth.Linux;
 using Berth.Metrics;
 using Berth.Network;
 using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.Plugins.Remote;
 using Berth.Reload;
 using Berth.Sandboxes;
@@ -88,6 +89,9 @@ internal static class GatewayServices
                     [new("berth.handler", call.Handler), new("berth.plugin", call.Plugin)]);
             };
         })
+        .AddSingleton<Func<HealthOptions>>(static s => () => s.GetRequiredService<HandlerTable>().Current.Options.Health)
+        .AddSingleton<QuarantineRegistry>()
+        .AddSingleton<Quarantine>()
         .AddSingleton<HandlerFactory>()
         .AddSingleton(static s => new RemotePlugins(
             s.GetRequiredService<BerthOptions>().Gateway.State,
@@ -98,7 +102,7 @@ internal static class GatewayServices
         .AddSingleton<PluginProcessReader>(static s => s.GetRequiredService<RemotePlugins>().Look)
         .AddSingleton<PluginCatalog>()
         .AddSingleton<PluginRetirement>()
-        .AddSingleton(new HandlerTable(PluginSnapshot.Empty))
+        .AddSingleton(new HandlerTable(new([], []) { Options = options }))
         .AddHostedSingleton<HandlerHealthLoop>()
         .AddSingleton(static s => s.GetRequiredService<BerthOptions>().Cluster)
         .AddSingleton(new Notices(options.Cluster.IsOn))
@@ -183,6 +187,8 @@ internal static class GatewayServices
         .AddSingleton<Reloader>()
         .AddSingleton<IReloader>(static s => s.GetRequiredService<Reloader>())
         .AddSingleton<PluginStart>()
+        .AddHostedSingleton<Probation>()
+        .AddSingleton<IQuarantineRelease>(static s => s.GetRequiredService<Probation>())
         .AddHostedSingleton<ReloadLoop>();
 
     private static void AddStreaming(IServiceCollection services, BerthOptions options) => services

@@ -35,6 +35,9 @@ public sealed class AdminClient : IDisposable
     public Task<ListPluginsResponse> ReloadAsync(CancellationToken cancellationToken) =>
         CallAsync(_api.ReloadAsync(new(), cancellationToken: cancellationToken));
 
+    public Task<ListPluginsResponse> ReleaseAsync(string plugin, CancellationToken cancellationToken) =>
+        CallAsync(_api.ReleasePluginAsync(new() { Plugin = plugin }, cancellationToken: cancellationToken));
+
     public Task<ExplainResponse> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken) =>
         CallAsync(_api.ExplainAsync(request, cancellationToken: cancellationToken));
 

@@ -43,7 +43,7 @@ internal static class AdminMapping
 
     public static ListPluginsResponse ToResponse(PluginSnapshot snapshot, ReloadState last, IReadOnlyCollection<Sandbox> sandboxes, IReadOnlyList<PluginProcessSample> processes) => new()
     {
-        Plugins = { snapshot.Plugins.Select(p => ToRow(p, snapshot, sandboxes, processes)) },
+        Plugins = { snapshot.PluginsNow().Select(p => ToRow(p, snapshot, sandboxes, processes)) },
         Generation = snapshot.Generation,
         ConfigurationProblem = last.ConfigurationProblem,
         RestartKeys = { last.RestartKeys },

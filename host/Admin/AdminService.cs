@@ -6,6 +6,7 @@ using Berth.Images;
 using Berth.Images.Registries;
 using Berth.Metrics;
 using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.Sandboxes;
 using Grpc.Core;
 
@@ -20,7 +21,7 @@ public delegate RunningPull ImagePull(string reference, RegistryCredentials? cre
 /// <summary>What the command line asks a live gateway. It reads from memory; only an import and a pull change anything.</summary>
 public sealed class AdminService(
     HandlerTable handlers, SandboxRegistry sandboxes, ContainerRegistry containers, Doctor doctor, ImageImport import, ImagePull pull, IReloader reloader,
-    PluginProcessReader processes)
+    PluginProcessReader processes, IQuarantineRelease quarantine)
     : Protos.Admin.AdminBase
 {
     private const int LongestManifest = 1 << 20;
@@ -45,7 +46,7 @@ public sealed class AdminService(
                 snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal)
                     .Select(h => AdminMapping.ToRow(h, isDefault: h.Name == snapshot.Options.Selection.Default)),
             },
-            Plugins = { snapshot.Plugins.Select(AdminMapping.ToRow) },
+            Plugins = { snapshot.PluginsNow().Select(AdminMapping.ToRow) },
         });
     }
 
@@ -54,6 +55,12 @@ public sealed class AdminService(
     public override async Task<ListPluginsResponse> Reload(ReloadRequest request, ServerCallContext context)
     {
         await reloader.ReloadAsync("berth reload", retry: true, context.CancellationToken);
+        return Plugins();
+    }
+
+    public override async Task<ListPluginsResponse> ReleasePlugin(ReleasePluginRequest request, ServerCallContext context)
+    {
+        await quarantine.ReleaseAsync(request.Plugin, context.CancellationToken);
         return Plugins();
     }
 

@@ -10,6 +10,8 @@ public sealed record BerthOptions
 
     public PluginsOptions Plugins { get; init; } = new();
 
+    public HealthOptions Health { get; init; } = new();
+
     public IReadOnlyDictionary<string, HandlerOptions> Handlers { get; init; } = new Dictionary<string, HandlerOptions>();
 
     public SelectionOptions Selection { get; init; } = new();
@@ -73,6 +75,22 @@ public sealed record PluginOptions
 
     /// <summary>The most processes and threads of its process and its helpers; null is the built-in limit.</summary>
     public long? Pids { get; init; }
+}
+
+/// <summary>When a handler gets no new pods for a while, because it does harm.</summary>
+public sealed record HealthOptions
+{
+    /// <summary>Calls that were neither answered nor refused, each for another pod; 0 quarantines nobody for them.</summary>
+    public int Faults { get; init; } = 5;
+
+    /// <summary>In this time.</summary>
+    public TimeSpan Window { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long it lasts at first; each time in a row twice as long.</summary>
+    public TimeSpan Quarantine { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>And at most.</summary>
+    public TimeSpan LongestQuarantine { get; init; } = TimeSpan.FromMinutes(30);
 }
 
 public sealed record HandlerOptions

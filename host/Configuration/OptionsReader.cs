@@ -14,6 +14,7 @@ internal static class OptionsReader
     {
         Gateway = root.Object("gateway", Gateway) ?? new(),
         Plugins = root.Object("plugins", Plugins) ?? new(),
+        Health = root.Object("health", Health) ?? new(),
         Handlers = root.Objects("handlers", Handler),
         Selection = root.Object("selection", SelectionReader.Read) ?? new(),
         Images = root.Object("images", Images) ?? new(),
@@ -89,6 +90,27 @@ internal static class OptionsReader
             MemoryBytes = node.Number("memoryBytes", 64 << 20, long.MaxValue),
             Pids = node.Number("pids", 32, 4_194_304),
         };
+    }
+
+    private static HealthOptions Health(ConfigNode node)
+    {
+        const int Day = 86_400;
+        var defaults = new HealthOptions();
+        var options = new HealthOptions
+        {
+            Faults = (int)(node.Number("faults", 0, 1000) ?? defaults.Faults),
+            Window = Seconds("windowSeconds", defaults.Window),
+            Quarantine = Seconds("quarantineSeconds", defaults.Quarantine),
+            LongestQuarantine = Seconds("longestQuarantineSeconds", defaults.LongestQuarantine),
+        };
+        if (options.LongestQuarantine < options.Quarantine)
+        {
+            node.Error("longestQuarantineSeconds", $"{options.LongestQuarantine.TotalSeconds} is less than quarantineSeconds, {options.Quarantine.TotalSeconds}");
+        }
+
+        return options;
+
+        TimeSpan Seconds(string key, TimeSpan fallback) => node.Number(key, 1, Day) is { } seconds ? TimeSpan.FromSeconds(seconds) : fallback;
     }
 
     private static HandlerOptions Handler(string name, ConfigNode node)

@@ -22,6 +22,8 @@ public sealed class Recovery(
     ContainerRegistry containers,
     HandlerTable handlers,
     SandboxAdoption adoption,
+    SandboxObjects objects,
+    SharedGate gate,
     ContainerExits exits,
     SandboxPaths sandboxPaths,
     ContainerPaths containerPaths,
@@ -45,6 +47,19 @@ public sealed class Recovery(
         SweepFolders(Path.Combine(containerPaths.State, "containers"), id => containers.Get(id) is not null);
         var owed = sandboxes.All().Count(static s => s.Phase == SandboxPhase.Removing) + containers.All().Count(static c => c.Phase == ContainerPhase.Removing);
         SandboxLog.Recovered(log, sandboxes.List().Count, containers.List().Count, owed);
+    }
+
+    /// <summary>Adopts what nobody has, because its handler was not there at the start, and is now.</summary>
+    public async Task AdoptLeftAsync(CancellationToken cancellationToken)
+    {
+        foreach (var left in sandboxes.All().Where(s => s.Phase == SandboxPhase.Ready && objects.Find(s.Id) is null && handlers.Current.Find(s.HandlerKey)?.Handler is not null))
+        {
+            using var alone = gate.TryEnterAlone(left.Id);
+            if (alone is not null && sandboxes.Get(left.Id) is { Phase: SandboxPhase.Ready } sandbox)
+            {
+                await AdoptAsync(sandbox, cancellationToken);
+            }
+        }
     }
 
     /// <summary>Finishes stops and removes strays; removals themselves are <see cref="OwedRemovals"/>' work.</summary>

@@ -30,6 +30,7 @@ public sealed class BerthMetrics : IDisposable
     private readonly Counter<long> _pulledBytes;
     private readonly Histogram<double> _handlerCallDuration;
     private readonly Counter<long> _handlerFaults;
+    private readonly Counter<long> _quarantines;
     private readonly Counter<long> _selections;
     private readonly Counter<long> _reloads;
     private long _activePulls;
@@ -48,6 +49,7 @@ public sealed class BerthMetrics : IDisposable
         _handlerCallDuration = Duration("handler_call_duration_seconds", "Time of calls into handlers, by handler, verb and result (ok or an error's code)");
         _selections = _meter.CreateCounter<long>("handler_selections_total", "{pod}", "Choices of a handler for a pod, by handler, what decided, and result (ok or an error's code)");
         _reloads = _meter.CreateCounter<long>("reloads_total", "{reload}", "Looks at configuration and plugin folders, by result");
+        _quarantines = _meter.CreateCounter<long>("handler_quarantines_total", "{quarantine}", "Handlers that got no new pods for a while, by handler, plugin and cause (faults, death)");
         _handlerFaults = _meter.CreateCounter<long>("handler_faults_total", "{fault}", "Calls that counted against a handler's fault budget, by handler and verb");
     }
 
@@ -65,6 +67,20 @@ public sealed class BerthMetrics : IDisposable
             "{pod}",
             "Pods by the version of the plugin that they are with, and its state");
     }
+
+    /// <summary>Reports handlers that are quarantined now.</summary>
+    public void ObserveQuarantine(Func<IEnumerable<(string Handler, string Plugin, string Version)>> handlers) => _meter.CreateObservableGauge(
+        "handler_quarantined",
+        () => handlers().Select(static h => new Measurement<long>(1, new("handler", h.Handler), new("plugin", h.Plugin), new("version", h.Version))),
+        "{handler}",
+        "Handlers that get no new pods now, because they do harm; an empty handler is all of a plugin");
+
+    /// <summary>A handler is quarantined.</summary>
+    /// <param name="handler">The handler's name; empty for all of a plugin.</param>
+    /// <param name="plugin">The plugin's id.</param>
+    /// <param name="cause"><c>faults</c>, or <c>death</c> of the gateway.</param>
+    public void Quarantined(string handler, string plugin, string cause) =>
+        _quarantines.Add(1, new("handler", handler), new("plugin", plugin), new("cause", cause));
 
     /// <summary>A handler was chosen for a pod, or the pod refused.</summary>
     /// <param name="handler">The handler's name; empty if there is none.</param>

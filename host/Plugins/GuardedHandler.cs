@@ -37,19 +37,25 @@ public sealed class GuardedHandler : IRuntimeHandler
         _guard.RunAsync("Check", Limits.Check, token => Inner.CheckAsync(token), cancellationToken);
 
     public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => Inner.PrepareSandboxAsync(request, token), cancellationToken);
+        _guard.ForPod(request.SandboxId).RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => Inner.PrepareSandboxAsync(request, token), cancellationToken);
 
-    public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken) => new GuardedSandbox(
-        await _guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), _guard);
+    public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken)
+    {
+        var guard = _guard.ForPod(request.Sandbox.SandboxId);
+        return new GuardedSandbox(await guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), guard);
+    }
 
-    public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken) => new GuardedSandbox(
-        await _guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), _guard);
+    public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
+    {
+        var guard = _guard.ForPod(request.Start.Sandbox.SandboxId);
+        return new GuardedSandbox(await guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), guard);
+    }
 
     public Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("DestroySandbox", Limits.Destroy, token => Inner.DestroySandboxAsync(request, token), cancellationToken);
+        _guard.ForPod(request.SandboxId).RunAsync("DestroySandbox", Limits.Destroy, token => Inner.DestroySandboxAsync(request, token), cancellationToken);
 
     public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.RunAsync("DestroyContainer", Limits.Destroy, token => Inner.DestroyContainerAsync(request, token), cancellationToken);
+        _guard.ForPod(request.SandboxId).RunAsync("DestroyContainer", Limits.Destroy, token => Inner.DestroyContainerAsync(request, token), cancellationToken);
 
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) =>
         _guard.RunAsync("ListOwned", Limits.ListOwned, token => Inner.ListOwnedAsync(token), cancellationToken);
@@ -65,7 +71,7 @@ public sealed class GuardedHandler : IRuntimeHandler
         // Nothing may keep the plugin's object, and so its code, in memory.
         if (Interlocked.Exchange(ref _inner, null) is { } inner)
         {
-            await _guard.RunAsync("Dispose", Limits.Destroy, _ => inner.DisposeAsync().AsTask(), CancellationToken.None);
+            await _guard.RunAsync("Dispose", Limits.Dispose, _ => inner.DisposeAsync().AsTask(), CancellationToken.None);
         }
     }
 }

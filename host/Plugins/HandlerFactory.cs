@@ -3,15 +3,17 @@ using System.Text;
 using Berth.Abstractions;
 using Berth.Configuration;
 using Berth.Linux;
+using Berth.Plugins.Health;
 
 namespace Berth.Plugins;
 
 /// <summary>Creates one handler: its folders, its context, the plugin's object, the guard around it.</summary>
 /// <param name="store">Where handlers keep their records.</param>
+/// <param name="quarantine">Which of them are not to be made now.</param>
 /// <param name="observe">Gets every call into a plugin.</param>
 /// <param name="time">The clock.</param>
 /// <param name="loggers">For the handlers' own lines.</param>
-public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> observe, TimeProvider time, ILoggerFactory loggers)
+public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantine, Action<PluginCall> observe, TimeProvider time, ILoggerFactory loggers)
 {
     // Promised by HandlerConfig.StateDirectory.
     private const int LongestStateDirectory = 60;
@@ -48,14 +50,23 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
 
         if (plugin?.Instance is not { } instance)
         {
-            return entry with { Failure = Missing(plan, plugin) };
+            return entry with { Failure = Missing(plan, plugin), Standing = plugin is null ? null : quarantine.StandingOf(entry.PluginDigest, plan.Plugin, entry.PluginVersion) };
+        }
+
+        var standing = quarantine.StandingOf(entry.Key, plan.Plugin, entry.PluginVersion);
+        entry = entry with { Standing = standing };
+        if (standing.Quarantined is { IsHeld: true } held)
+        {
+            return entry with { Failure = held.Text };
         }
 
         try
         {
             var state = PrivateFolder(gateway.State, "h", plan.Name, LongestStateDirectory);
             var data = PrivateFolder(gateway.Root, "h", plan.Name, int.MaxValue);
-            return entry with { Handler = await CreateAsync(plan, instance, state, data, cgroupDriver, cancellationToken) };
+            var handler = await CreateAsync(plan, instance, standing, state, data, cgroupDriver, cancellationToken);
+            plugin.Code!.EndedIdle += reason => standing.Charge(null, $"its process ended, with no call in it: {reason}");
+            return entry with { Handler = handler };
         }
         catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException)
         {
@@ -71,11 +82,12 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
         HandlerPlan plan, LoadedPlugin plugin, GatewayOptions gateway, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
     {
         var name = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(3));
+        GuardedHandler? handler = null;
         try
         {
             var state = PrivateFolder(gateway.State, "t", name, LongestStateDirectory);
             var data = PrivateFolder(gateway.Root, "t", name, int.MaxValue);
-            await using var handler = await CreateAsync(plan, plugin.Instance!, state, data, cgroupDriver, cancellationToken);
+            handler = await CreateAsync(plan, plugin.Instance!, null, state, data, cgroupDriver, cancellationToken);
             await handler.Health.RefreshAsync(cancellationToken);
             return handler.Health.Reason;
         }
@@ -85,8 +97,25 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
         }
         finally
         {
-            FileTree.Delete(Path.Combine(gateway.State, "t", name));
-            FileTree.Delete(Path.Combine(gateway.Root, "t", name));
+            // The result is known: how long it takes to let go is nobody's wait.
+            _ = EndTrialAsync(handler, plan, [Path.Combine(gateway.State, "t", name), Path.Combine(gateway.Root, "t", name)]);
+        }
+    }
+
+    private async Task EndTrialAsync(GuardedHandler? handler, HandlerPlan plan, IReadOnlyList<string> folders)
+    {
+        try
+        {
+            await (handler?.DisposeAsync() ?? ValueTask.CompletedTask);
+            foreach (var folder in folders)
+            {
+                FileTree.Delete(folder);
+            }
+        }
+        catch (Exception e)
+        {
+            // A start removes the folders.
+            PluginsLog.HandlerNotDisposed(_logger, plan.Name, plan.Plugin, "on trial", e.Message);
         }
     }
 
@@ -98,9 +127,9 @@ public sealed class HandlerFactory(HandlerStateStore store, Action<PluginCall> o
     }
 
     private async Task<GuardedHandler> CreateAsync(
-        HandlerPlan plan, IRuntimePlugin plugin, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+        HandlerPlan plan, IRuntimePlugin plugin, HandlerStanding? standing, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
     {
-        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger);
+        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger, standing);
         var config = new HandlerConfig
         {
             Name = plan.Name,

@@ -10,7 +10,8 @@ public sealed class HandlerHealth
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private volatile Checked _last;
-    private int _running;
+    private readonly Lock _gate = new();
+    private Task _running = Task.CompletedTask;
 
     internal HandlerHealth(GuardedHandler handler, string name, TimeProvider time, ILogger logger)
     {
@@ -31,26 +32,30 @@ public sealed class HandlerHealth
     /// <summary>When it was given; null before the first.</summary>
     public DateTimeOffset? CheckedAt => _last.At;
 
-    /// <summary>Asks the plugin now. While an earlier check still runs this does nothing. It never throws for what the plugin does.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    /// <summary>Asks the plugin now; who comes while an earlier check runs waits for that one. It never throws for what the plugin does.</summary>
+    public Task RefreshAsync(CancellationToken cancellationToken)
     {
-        if (Interlocked.Exchange(ref _running, 1) == 1)
+        lock (_gate)
         {
-            return;
-        }
+            if (_running.IsCompleted)
+            {
+                _running = RunAsync();
+            }
 
+            return _running.WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task RunAsync()
+    {
         try
         {
-            Set(await _handler.CheckAsync(cancellationToken));
+            Set(await _handler.CheckAsync(CancellationToken.None));
         }
         catch (RuntimeException e)
         {
             // What it could do before is still the best guess for the pods that run.
             Set(_last.Check with { Ready = false, Reason = e.Message });
-        }
-        finally
-        {
-            Volatile.Write(ref _running, 0);
         }
     }
 

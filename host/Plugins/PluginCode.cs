@@ -11,6 +11,9 @@ internal interface IPluginCode : IAsyncDisposable
     /// <summary>Where it runs.</summary>
     PluginIsolation Isolation { get; }
 
+    /// <summary>Its process has ended by itself, and no call was in it that could be charged with that; why.</summary>
+    event Action<string>? EndedIdle;
+
     /// <summary>Dead once nothing of the code is left in this process's memory; null if it stays there until the end.</summary>
     WeakReference? Remains { get; }
 }
@@ -24,6 +27,13 @@ internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader
     public IRuntimePlugin Plugin => _plugin ?? throw new ObjectDisposedException(nameof(LoadContextCode));
 
     public PluginIsolation Isolation => PluginIsolation.InProcess;
+
+    // Its process is the gateway's.
+    public event Action<string>? EndedIdle
+    {
+        add { }
+        remove { }
+    }
 
     public WeakReference? Remains => remains;
 

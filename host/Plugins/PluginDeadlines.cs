@@ -12,6 +12,9 @@ internal static class PluginDeadlines
     /// <summary>How long the start waits for the first checks; those that take longer end in the background.</summary>
     public static readonly TimeSpan FirstCheck = TimeSpan.FromSeconds(3);
 
+    /// <summary>Nobody waits for it: what is left of it then is told by the memory that it keeps.</summary>
+    public static readonly TimeSpan Dispose = TimeSpan.FromSeconds(30);
+
     public static readonly TimeSpan Check = TimeSpan.FromSeconds(30);
     public static readonly TimeSpan PrepareSandbox = TimeSpan.FromSeconds(110);
     public static readonly TimeSpan StartSandbox = TimeSpan.FromSeconds(110);

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Berth.Abstractions;
+using Berth.Plugins.Health;
 
 namespace Berth.Plugins;
 
@@ -26,28 +27,30 @@ public enum PluginCallOutcome
 /// has a deadline even if the plugin ignores its token, and ends in an answer, a <see cref="RuntimeException"/> or the
 /// caller's own cancellation.
 /// </summary>
-internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger)
+internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null)
 {
-    private long _calls;
-    private long _faults;
-    private int _active;
+    private Counters _counters = new();
+    private string? _pod;
 
     public string Plugin => plugin;
 
     public string Handler => handler;
 
-    public long Calls => Interlocked.Read(ref _calls);
+    public long Calls => Interlocked.Read(ref _counters.Calls);
 
-    public long Faults => Interlocked.Read(ref _faults);
+    public long Faults => Interlocked.Read(ref _counters.Faults);
 
     /// <summary>No call runs, and nothing is held.</summary>
-    public bool IsIdle => Volatile.Read(ref _active) == 0;
+    public bool IsIdle => Volatile.Read(ref _counters.Active) == 0;
+
+    /// <summary>The same for calls that are one pod's work.</summary>
+    public PluginGuard ForPod(string id) => new(plugin, handler, observe, time, logger, standing) { _counters = _counters, _pod = id };
 
     /// <summary>Counts as active until the task has ended: an exec, an attached client.</summary>
     public void HoldUntil(Task end)
     {
-        Interlocked.Increment(ref _active);
-        _ = end.ContinueWith(_ => Interlocked.Decrement(ref _active), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Interlocked.Increment(ref _counters.Active);
+        _ = end.ContinueWith(_ => Interlocked.Decrement(ref _counters.Active), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     public Task RunAsync(string verb, TimeSpan limit, Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
@@ -68,7 +71,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         using var deadline = new CancellationTokenSource(limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var token = either.Token;
-        Interlocked.Increment(ref _active);
+        Interlocked.Increment(ref _counters.Active);
         try
         {
             var answer = await Task.Run(() => call(token), CancellationToken.None).WaitAsync(token);
@@ -88,8 +91,8 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         catch (OperationCanceledException e) when (deadline.IsCancellationRequested)
         {
             Count(verb, started, PluginCallOutcome.DeadlineExceeded);
-            throw new RuntimeException(
-                RuntimeErrorCode.DeadlineExceeded, $"plugin {plugin} gave no answer to {verb} of handler {handler} within {limit.TotalSeconds:0} s", e);
+            throw Charge(verb, new(
+                RuntimeErrorCode.DeadlineExceeded, $"plugin {plugin} gave no answer to {verb} of handler {handler} within {limit.TotalSeconds:0} s", e));
         }
         catch (Exception e)
         {
@@ -97,7 +100,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         }
         finally
         {
-            Interlocked.Decrement(ref _active);
+            Interlocked.Decrement(ref _counters.Active);
         }
     }
 
@@ -127,18 +130,36 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
 
         Count(verb, started, PluginCallOutcome.Broken);
         PluginsLog.PluginFault(logger, e, plugin, verb, handler);
-        return new RuntimeException(
-            RuntimeErrorCode.Internal, $"plugin {plugin} failed in {verb} of handler {handler}: {e.GetType().Name}: {e.Message}", e);
+        return Charge(verb, new(
+            RuntimeErrorCode.Internal, $"plugin {plugin} failed in {verb} of handler {handler}: {e.GetType().Name}: {e.Message}", e));
+    }
+
+    // A check that fails makes the handler not ready, until the next one: that is enough.
+    private RuntimeException Charge(string verb, RuntimeException fault)
+    {
+        if (verb != "Check")
+        {
+            standing?.Charge(_pod, fault.Message);
+        }
+
+        return fault;
     }
 
     private void Count(string verb, long started, PluginCallOutcome outcome)
     {
-        Interlocked.Increment(ref _calls);
+        Interlocked.Increment(ref _counters.Calls);
         if (outcome is PluginCallOutcome.DeadlineExceeded or PluginCallOutcome.Broken)
         {
-            Interlocked.Increment(ref _faults);
+            Interlocked.Increment(ref _counters.Faults);
         }
 
         observe(new(plugin, handler, verb, time.GetElapsedTime(started), outcome));
+    }
+
+    private sealed class Counters
+    {
+        public long Calls;
+        public long Faults;
+        public int Active;
     }
 }

@@ -16,23 +16,25 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
 
     private readonly Lock _gate = new();
     private readonly List<Remnant> _remnants = [];
+    private int _leaving;
     private TimeSpan _pause = ShortestPause;
     private DateTimeOffset _nextLook;
 
-    /// <summary>Versions that were let go of and are still in memory: a thread, a task or a child of theirs is left.</summary>
+    /// <summary>Versions that are let go of, or were and are still in memory: a thread, a task or a child of theirs is left.</summary>
     public int Remnants
     {
         get
         {
             lock (_gate)
             {
-                return _remnants.Count;
+                return _remnants.Count + _leaving;
             }
         }
     }
 
+    /// <summary>Begins to let go of what has no pods; a plugin that takes its time for that holds nobody up.</summary>
     /// <param name="isUsed">Whether a pod's record names that handler.</param>
-    public async Task CollectAsync(Func<HandlerKey, bool> isUsed)
+    public void Collect(Func<HandlerKey, bool> isUsed)
     {
         List<HandlerEntry> gone = [];
         table.Change(current =>
@@ -40,14 +42,9 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
             gone = [.. current.Draining.Where(h => h.Handler!.IsIdle && !isUsed(h.Key))];
             return gone.Count == 0 ? current : current.Without(gone.Select(static h => h.Key).ToHashSet());
         });
-        foreach (var handler in gone)
+        foreach (var plugin in gone.GroupBy(static h => h.Source!.Code))
         {
-            await LetGoAsync(handler);
-        }
-
-        foreach (var source in gone.Select(static h => h.Source!).DistinctBy(static s => s.Code))
-        {
-            await UnloadIfUnusedAsync(source);
+            _ = LetGoAsync([.. plugin]);
         }
 
         ForgetTheDead();
@@ -55,6 +52,29 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
 
     /// <summary>Removes staged folders that nobody needs; for the start, as later ones go one by one.</summary>
     public void Sweep() => store.Sweep(table.Current.Loaded.Select(static l => l.Entry.Digest).Where(static d => d.Length > 0).ToHashSet());
+
+    private async Task LetGoAsync(IReadOnlyList<HandlerEntry> handlers)
+    {
+        lock (_gate)
+        {
+            _leaving++;
+        }
+
+        await Task.WhenAll(handlers.Select(LetGoAsync));
+        try
+        {
+            await UnloadIfUnusedAsync(handlers[0].Source!);
+        }
+        catch (Exception e)
+        {
+            PluginsLog.HandlerNotDisposed(logger, handlers[0].Name, handlers[0].Plugin, handlers[0].PluginVersion, e.Message);
+        }
+
+        lock (_gate)
+        {
+            _leaving--;
+        }
+    }
 
     private async Task LetGoAsync(HandlerEntry handler)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Plugins.Health;
 
 namespace Berth.Plugins;
 
@@ -78,15 +79,19 @@ public sealed record HandlerEntry
     /// <summary>The version of the plugin that it is of.</summary>
     internal LoadedPlugin? Source { get; init; }
 
-    public bool Ready => Drain is null && Handler is { Health.Ready: true };
+    /// <summary>Whether it is quarantined; null while there is nothing that could be.</summary>
+    public HandlerStanding? Standing { get; init; }
+
+    public bool Ready => Drain is null && Handler is { Health.Ready: true } && Standing?.Quarantined is null;
 
     public PluginState State => Disabled || PluginOff ? PluginState.Disabled
         : Drain is not null ? PluginState.Draining
+        : Standing?.Quarantined is not null ? PluginState.Quarantined
         : Handler is null ? PluginState.Failed
         : Ready ? PluginState.Active : PluginState.NotReady;
 
     /// <summary>Why no pod can be started; empty if one can.</summary>
-    public string Reason => Drain ?? Handler?.Health.Reason ?? Failure;
+    public string Reason => Drain ?? Standing?.Quarantined?.Text ?? Handler?.Health.Reason ?? Failure;
 
     /// <summary>Of a pod's annotations, those that reach it.</summary>
     public IReadOnlyDictionary<string, string> LetThrough(IReadOnlyDictionary<string, string> annotations) =>
@@ -117,6 +122,18 @@ public sealed class PluginSnapshot
 
     /// <summary>Handlers of which only pods are left: replaced by another of the same name, or removed.</summary>
     public IReadOnlyList<HandlerEntry> Draining { get; init; } = [];
+
+    /// <summary><see cref="Plugins"/> as they stand at this moment: quarantine comes and goes without a new snapshot.</summary>
+    public IEnumerable<PluginEntry> PluginsNow() => Plugins.Select(plugin =>
+    {
+        var handlers = Handlers.Values.Where(h => h.Plugin == plugin.Id && h.PluginDigest == plugin.Digest && !h.Disabled).ToList();
+        var quarantined = handlers.Where(static h => h.State == PluginState.Quarantined).OrderBy(static h => h.Name, StringComparer.Ordinal).ToList();
+        return plugin.State is not (PluginState.Active or PluginState.Quarantined) || quarantined.Count == 0 ? plugin : plugin with
+        {
+            State = quarantined.Count == handlers.Count ? PluginState.Quarantined : plugin.State,
+            Reason = string.Join("; ", quarantined.Select(static h => $"handler {h.Name} is {h.Reason}")),
+        };
+    });
 
     /// <summary>The names that a pod may be given; those of disabled handlers are not among them.</summary>
     public IReadOnlyList<string> KnownHandlers { get; }

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Configuration;
+using Berth.Plugins.Health;
 using Berth.Plugins.Remote;
 using Berth.Plugins.Signatures;
 
@@ -32,7 +33,7 @@ internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlug
 /// Chooses a version for every plugin: of the first configured folder that has it, the highest that loads. One that loads no longer,
 /// or was replaced by one that does not, leaves the version in force where it is.
 /// </summary>
-internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, TimeProvider time, ILogger logger)
+internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Quarantine quarantine, TimeProvider time, ILogger logger)
 {
     private readonly SignaturePolicy _policy = new(time);
 
@@ -154,6 +155,11 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Ti
     public async Task<LoadedPlugin> LoadAsync(
         PluginCandidate candidate, PluginManifest manifest, string digest, PluginsOptions options, long generation, bool stays, CancellationToken cancellationToken)
     {
+        if (quarantine.StandingOf(digest, manifest.Id, manifest.Version).Quarantined is { IsHeld: true } held)
+        {
+            throw new PluginRejectedException(PluginState.Quarantined, held.Text);
+        }
+
         // The constructor is the plugin's code: it may hang.
         var folder = store.FolderOf(digest);
         var code = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process

@@ -47,6 +47,12 @@ internal static partial class PluginsLog
     [LoggerMessage(410, LogLevel.Warning, "Plugin {Plugin} {Version} was let go of, but something of it holds on and keeps it in memory", EventName = "PluginHoldsOn")]
     public static partial void PluginHoldsOn(ILogger logger, string plugin, string version);
 
+    [LoggerMessage(412, LogLevel.Error, "Handler {Handler} of plugin {Plugin} {Version} is {Reason}", EventName = "Quarantined")]
+    public static partial void Quarantined(ILogger logger, string handler, string plugin, string version, string reason);
+
+    [LoggerMessage(413, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} is not quarantined any more: {Reason}", EventName = "Released")]
+    public static partial void Released(ILogger logger, string handler, string plugin, string version, string reason);
+
     [LoggerMessage(411, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} could not be let go of: {Reason}", EventName = "HandlerNotDisposed")]
     public static partial void HandlerNotDisposed(ILogger logger, string handler, string plugin, string version, string reason);
 }

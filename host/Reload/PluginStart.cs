@@ -1,6 +1,7 @@
 using Berth.Configuration;
 using Berth.Containers;
 using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.Sandboxes;
 
 namespace Berth.Reload;
@@ -10,10 +11,11 @@ namespace Berth.Reload;
 /// pods of an earlier process still need.
 /// </summary>
 public sealed class PluginStart(
-    BerthOptions options, HandlerTable table, PluginCatalog catalog, PluginRetirement retirement, SandboxRegistry sandboxes, SandboxAdoption adoption, CgroupTree cgroups)
+    BerthOptions options, HandlerTable table, PluginCatalog catalog, PluginRetirement retirement, Quarantine quarantine, SandboxRegistry sandboxes, SandboxAdoption adoption, CgroupTree cgroups)
 {
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
+        quarantine.Load();
         var snapshot = await catalog.LoadAsync(options, cgroups.Driver, PluginSnapshot.Empty, retry: true, cancellationToken);
         var left = sandboxes.All().Where(s => NeedsItsOwn(s, snapshot)).Select(static s => (s.Handler, s.PluginDigest)).Distinct();
         foreach (var (handler, digest) in left)

@@ -1,4 +1,5 @@
 using Berth.Configuration;
+using Berth.Containers;
 using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
@@ -15,6 +16,7 @@ public sealed class Reloader(
     PluginCatalog catalog,
     PluginRetirement retirement,
     PodMoves moves,
+    Recovery recovery,
     SandboxRegistry sandboxes,
     CgroupTree cgroups,
     BerthMetrics metrics,
@@ -82,6 +84,7 @@ public sealed class Reloader(
         }
 
         table.Swap(next);
+        await recovery.AdoptLeftAsync(CancellationToken.None);
         await TidyOnceAsync(CancellationToken.None);
         return Report(trigger, before, next, reading with { Problem = problem });
     }
@@ -89,7 +92,7 @@ public sealed class Reloader(
     private async Task TidyOnceAsync(CancellationToken cancellationToken)
     {
         await moves.RunAsync(cancellationToken);
-        await retirement.CollectAsync(key => sandboxes.All().Any(s => s.HandlerKey == key));
+        retirement.Collect(key => sandboxes.All().Any(s => s.HandlerKey == key));
     }
 
     private ReloadState Report(string trigger, PluginSnapshot before, PluginSnapshot next, ConfigurationReading reading)

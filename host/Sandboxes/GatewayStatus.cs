@@ -82,7 +82,7 @@ public sealed class GatewayStatus(HandlerTable handlers, CniConfiguration cni, C
             info["reload.restartRequired"] = string.Join(", ", keys);
         }
 
-        foreach (var plugin in table.Plugins.Where(static p => p.Reason.Length > 0))
+        foreach (var plugin in table.PluginsNow().Where(static p => p.Reason.Length > 0))
         {
             info[$"plugin.{plugin.Folder}{(plugin.State == PluginState.Draining ? $" {plugin.Version}" : "")}"] = $"{plugin.State}: {plugin.Reason}";
         }

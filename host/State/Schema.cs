@@ -50,6 +50,10 @@ internal static class Schema
         ALTER TABLE images ADD COLUMN annotations TEXT NOT NULL DEFAULT '{}';
         ALTER TABLE images ADD COLUMN runtime_handler TEXT NOT NULL DEFAULT '';
         """,
+        """
+        -- What there is against handlers, as JSON: an object of one, or the code of a plugin.
+        CREATE TABLE quarantine (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+        """,
     ];
 
     public static void Migrate(SqliteConnection connection)

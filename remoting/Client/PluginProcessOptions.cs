@@ -39,6 +39,9 @@ public sealed record PluginProcessOptions
     /// <summary>For the lines about the process; those of a handler go to the handler's own.</summary>
     public required IPluginLog Log { get; init; }
 
+    /// <summary>Told why the process ended by itself, if no call was in it: callers are told of it anyway.</summary>
+    public Action<string> EndedIdle { get; init; } = static _ => { };
+
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -155,6 +155,11 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
                 process.Replaced.SetResult();
                 _reason = await process.Ended.WaitAsync(_stop.Token).ConfigureAwait(false);
                 Interlocked.Increment(ref _crashes);
+                if (!process.Peer.WasAsked)
+                {
+                    _options.EndedIdle(_reason);
+                }
+
                 pause = process.Age > Calm ? FirstPause : pause;
                 _options.Log.Write(PluginLogLevel.Error, $"its process {process.Pid} ended: {_reason}; it is started again in {pause.TotalSeconds:0.#} s");
                 await Task.Delay(pause, Time, _stop.Token).ConfigureAwait(false);

@@ -20,13 +20,16 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
     // One that never answers must not make this grow.
     private const int MostOpenQuestions = 65_536;
 
-    private readonly ConcurrentDictionary<ulong, TaskCompletionSource<Answered>> _questions = new();
+    private readonly ConcurrentDictionary<ulong, Question> _questions = new();
     private readonly ConcurrentDictionary<ulong, CancellationTokenSource> _serving = new();
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _last;
 
     /// <summary>Completes with the reason when the connection has ended.</summary>
     public Task<string> Ended => _ended.Task;
+
+    /// <summary>Whether work was under way when the connection ended; waiting for an end, or for a sign of life, is none.</summary>
+    public bool WasAsked { get; private set; }
 
     /// <summary>Reads until the end; the result says what it was.</summary>
     public async Task<string> RunAsync()
@@ -65,7 +68,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
             throw new PeerGoneException($"{MostOpenQuestions} calls wait for it");
         }
 
-        var (number, question) = (Interlocked.Increment(ref _last), new TaskCompletionSource<Answered>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (number, question) = (Interlocked.Increment(ref _last), new Question(request.Verb));
         _questions[number] = question;
         try
         {
@@ -102,9 +105,15 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
     /// <summary>Ends the connection; all that wait get the reason.</summary>
     public void End(string reason)
     {
-        if (!_ended.TrySetResult(reason))
+        lock (_questions)
         {
-            return;
+            if (_ended.Task.IsCompleted)
+            {
+                return;
+            }
+
+            WasAsked = _questions.Values.Any(static q => q.Verb is not (Verb.Ping or Verb.SandboxExit or Verb.ProcessExit or Verb.AttachmentEnd));
+            _ended.SetResult(reason);
         }
 
         foreach (var question in _questions.Values)
@@ -205,5 +214,10 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         {
             descriptor.Dispose();
         }
+    }
+
+    private sealed class Question(Verb verb) : TaskCompletionSource<Answered>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public Verb Verb => verb;
     }
 }

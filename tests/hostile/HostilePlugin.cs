@@ -10,7 +10,7 @@ public sealed class HostilePlugin : IRuntimePlugin
         Task.FromResult<IRuntimeHandler>(new HostileHandler(config.Options.GetProperty("does").GetString()!, context));
 }
 
-/// <summary>It is ready, prepares and cleans up as it should, and starts a sandbox in its own way.</summary>
+/// <summary>It is ready, prepares and cleans up as it should, and starts a sandbox in its own way; <c>obeys</c> does what the pod's name says.</summary>
 internal sealed class HostileHandler(string does, IHandlerContext context) : IRuntimeHandler
 {
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
     public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken)
     {
         var id = request.Sandbox.SandboxId;
-        switch (does)
+        switch (does == "obeys" ? request.Sandbox.Pod.Name : does)
         {
             case "answers-nothing": return null!;
             case "answers-another-id": return new HostileSandbox("another");
@@ -50,7 +50,7 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
                 }
 
                 break;
-            default: Deeds.Do(does); break;
+            case var other: Deeds.Do(other); break;
         }
 
         return new HostileSandbox(id);

@@ -9,5 +9,6 @@ internal static class PluginCommand
     {
         TestCommand.Create(), KeygenCommand.Create(), SignCommand.Create(), PackCommand.Create(),
         InstallCommand.Create(), ListCommand.Create(), RollbackCommand.Create(), DisableCommand.Create(), EnableCommand.Create(), RemoveCommand.Create(),
+        ReleaseCommand.Create(),
     };
 }

@@ -33,6 +33,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
             await SweepAsync(cancellationToken);
             var cgroup = $"{_parent}/{manifest.Id}-{Interlocked.Increment(ref _last)}";
             var given = options.ById.GetValueOrDefault(manifest.Id);
+            var code = new Code();
             var plugin = await RemotePlugin.StartAsync(
                 new()
                 {
@@ -45,12 +46,15 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
                     MemoryBytes = given?.MemoryBytes ?? PluginProcessOptions.DefaultMemoryBytes,
                     MostPids = given?.Pids ?? PluginProcessOptions.DefaultPids,
                     Log = new ProcessLog(manifest.Id, _logger),
+                    EndedIdle = code.OnEndedIdle,
                     Time = time,
                 },
                 cancellationToken);
             _plugins[plugin] = (manifest.Id, manifest.Version, Path.GetFileName(folder));
             PluginsLog.PluginProcessStarted(_logger, manifest.Id, plugin.Pid, cgroup);
-            return new Code(plugin, () => _plugins.TryRemove(plugin, out _));
+            code.Of = plugin;
+            code.Forget = () => _plugins.TryRemove(plugin, out _);
+            return code;
         }
         catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
         {
@@ -118,18 +122,26 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     }
 
     /// <summary>Code in another process: nothing of it is ever in this one's memory.</summary>
-    private sealed class Code(RemotePlugin plugin, Action forget) : IPluginCode
+    private sealed class Code : IPluginCode
     {
-        public IRuntimePlugin Plugin => plugin;
+        public event Action<string>? EndedIdle;
+
+        public RemotePlugin? Of { get; set; }
+
+        public Action Forget { get; set; } = static () => { };
+
+        public IRuntimePlugin Plugin => Of!;
 
         public PluginIsolation Isolation => PluginIsolation.Process;
 
         public WeakReference? Remains { get; } = new(null);
 
+        public void OnEndedIdle(string reason) => EndedIdle?.Invoke(reason);
+
         public ValueTask DisposeAsync()
         {
-            forget();
-            return plugin.DisposeAsync();
+            Forget();
+            return Of!.DisposeAsync();
         }
     }
 

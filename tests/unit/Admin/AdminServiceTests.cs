@@ -4,6 +4,7 @@ using Berth.Cli;
 using Berth.Images;
 using Berth.Images.Registries;
 using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.State;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -113,7 +114,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
             [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
             [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
         var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table)]);
-        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>(), static () => []));
+        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>(), static () => [], Mock.Of<IQuarantineRelease>()));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;

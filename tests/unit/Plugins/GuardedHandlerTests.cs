@@ -11,6 +11,19 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
 {
     private static readonly DestroyRequest Destroy = new() { SandboxId = "s", PrivateDirectory = "/p" };
 
+    private static readonly StartSandboxRequest Start = new()
+    {
+        Sandbox = new()
+        {
+            SandboxId = "s",
+            Pod = new() { Name = "n", Namespace = "ns", Uid = "u" },
+            PrivateDirectory = "/p",
+            BundlePath = "/b",
+            Hostname = "h",
+            Cgroup = new() { Path = "/c", OverheadPath = "/c/o" },
+        },
+    };
+
     private readonly Mock<IRuntimeHandler> _inner = new();
     private readonly FakeTimeProvider _time = new();
     private readonly List<PluginCall> _calls = [];
@@ -119,9 +132,9 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         var sandbox = new Mock<ISandbox>();
         sandbox.Setup(static s => s.FindContainer("c")).Returns(container.Object);
         sandbox.Setup(static s => s.FindContainer("x")).Throws(new FormatException("s"));
-        _inner.Setup(static h => h.StartSandboxAsync(null!, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
+        _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
 
-        var guarded = await _handler.StartSandboxAsync(null!, default);
+        var guarded = await _handler.StartSandboxAsync(Start, default);
         var found = guarded.FindContainer("c")!;
 
         Assert.Null(guarded.FindContainer("none"));
@@ -155,9 +168,10 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).Returns(answer.Task);
 
         var first = _handler.Health.RefreshAsync(default);
-        await _handler.Health.RefreshAsync(default);
+        var second = _handler.Health.RefreshAsync(default);
+        Assert.False(second.IsCompleted);
         answer.SetResult(new() { Ready = true });
-        await first;
+        await Task.WhenAll(first, second);
 
         _inner.Verify(static h => h.CheckAsync(It.IsAny<CancellationToken>()), Times.Once);
     }

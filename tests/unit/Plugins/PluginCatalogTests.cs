@@ -8,6 +8,7 @@ using Berth.Plugins;
 using Berth.Plugins.Remote;
 using Berth.Plugins.Signatures;
 using Berth.State;
+using Berth.Tests.Unit.Plugins.Health;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -19,9 +20,14 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     private readonly TempFolder _state = new();
     private readonly StateDatabase _database;
     private readonly List<PluginCall> _calls = [];
+    private readonly QuarantineFixture _quarantine;
     private RemotePlugins? _remote;
 
-    public PluginCatalogTests() => _database = new(Path.Combine(_state.Path, "berth.db"));
+    public PluginCatalogTests()
+    {
+        _database = new(Path.Combine(_state.Path, "berth.db"));
+        _quarantine = new(_database, TimeProvider.System);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -30,6 +36,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
             await _remote.DisposeAsync();
         }
 
+        _quarantine.Dispose();
         _database.Dispose();
         _folder.Dispose();
         _state.Dispose();
@@ -88,6 +95,40 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         var snapshot = await LoadAsync();
 
         Assert.Equal([("a", PluginState.Active), ("b", PluginState.Active), ("c", PluginState.Active)], snapshot.Plugins.Select(static p => (p.Id, p.State)));
+    }
+
+    [Fact]
+    public async Task Load_HeldHandler_RunsNoneOfItsCodeAndTheOthersWork()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {}, "two": {} }""");
+        var one = (await LoadAsync()).Handlers["one"];
+        _quarantine.It.Convict(one.Standing!, "the gateway died of it", isHeld: true);
+        _calls.Clear();
+
+        var snapshot = await LoadAsync();
+
+        Assert.Equal((PluginState.Quarantined, null), (snapshot.Handlers["one"].State, snapshot.Handlers["one"].Handler));
+        Assert.Contains("the gateway died of it", snapshot.Handlers["one"].Reason, StringComparison.Ordinal);
+        Assert.NotNull(snapshot.Handlers["two"].Handler);
+        Assert.DoesNotContain(_calls, static c => c.Handler == "one");
+        var plugin = Assert.Single(snapshot.PluginsNow());
+        Assert.Equal(PluginState.Active, plugin.State);
+        Assert.StartsWith("handler one is quarantined until ", plugin.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Load_HeldPlugin_IsNotLoaded()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        var digest = (await LoadAsync()).Plugins[0].Digest;
+        _quarantine.It.Convict(_quarantine.It.StandingOf(digest, "good", "1.0.0"), "the gateway died of it", isHeld: true);
+
+        var snapshot = await LoadAsync();
+
+        Assert.Null(Assert.Single(snapshot.Loaded).Code);
+        Assert.Equal(PluginState.Quarantined, Assert.Single(snapshot.PluginsNow()).State);
+        Assert.Equal(PluginState.Quarantined, snapshot.Handlers["one"].State);
+        Assert.Equal(RuntimeErrorCode.Unavailable, Assert.Throws<RuntimeException>(() => snapshot.GetReady("one")).Code);
     }
 
     [Fact]
@@ -216,7 +257,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     private Task<PluginSnapshot> LoadAsync(
         Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true)
     {
-        var factory = new HandlerFactory(new(_database), Observe, TimeProvider.System, NullLoggerFactory.Instance);
+        var factory = new HandlerFactory(new(_database), _quarantine.It, Observe, TimeProvider.System, NullLoggerFactory.Instance);
         var options = new BerthOptions
         {
             Gateway = new() { Root = Path.Combine(_state.Path, "root"), State = Path.Combine(_state.Path, "state") },
@@ -225,7 +266,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
         var store = new PluginStore(Path.Combine(_state.Path, "root"));
-        return new PluginCatalog(factory, store, _remote, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+        return new PluginCatalog(factory, store, _remote, _quarantine.It, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
             .LoadAsync(options, CgroupDriver.Cgroupfs, previous ?? PluginSnapshot.Empty, retry, TestContext.Current.CancellationToken);
     }
 
