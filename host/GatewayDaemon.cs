@@ -5,6 +5,8 @@ using Berth.Cri;
 using Berth.Images;
 using Berth.Linux;
 using Berth.Metrics;
+using Berth.Plugins;
+using Berth.Plugins.Health;
 using Berth.Reload;
 using Berth.Sandboxes;
 
@@ -18,11 +20,13 @@ public static class GatewayDaemon
     {
         OwnProcess.SetUmask();
         using var ownership = GatewayFolders.Take(options.Gateway);
+        using var watch = DeathWatch.Begin(options.Gateway.State, PluginStore.FolderIn(options.Gateway.Root));
         using var traces = OtlpExport.Start(options.Tracing);
         var builder = WebApplication.CreateSlimBuilder();
         GatewayLogging.Configure(builder.Logging);
         builder.Services.AddSystemd();
         builder.WebHost.ListenOnUnixSocket(options.Gateway.Listen);
+        builder.Services.AddSingleton(watch);
         GatewayServices.Add(builder.Services, options);
         await using var app = builder.Build();
         app.MapCri();

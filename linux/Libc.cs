@@ -69,6 +69,9 @@ internal static unsafe partial class Libc
     internal static partial int close_range(uint first, uint last, uint flags);
 
     [LibraryImport("libc", SetLastError = true)]
+    internal static partial int dup2(int from, int to);
+
+    [LibraryImport("libc", SetLastError = true)]
     internal static partial long syscall(long number, long a, long b, long c, long d, long e);
 
     // sys/syscall.h: the same numbers on x86_64 and arm64, as all calls since 5.1

@@ -29,6 +29,33 @@ public static class OwnProcess
         return Libc.prctl(Libc.PR_SET_PDEATHSIG, SigKill, 0, 0, 0) == 0 && Libc.getppid() == parent;
     }
 
+    /// <summary>
+    /// Sends to a file, made anew, what is written to descriptor 2 from now on: by the runtime when it gives up, and by native code.
+    /// <see cref="Console.Error"/> has a descriptor of its own and goes where it went. Disposing of the result undoes it.
+    /// </summary>
+    public static IDisposable SendErrorsTo(string path)
+    {
+        const int StandardError = 2;
+        Console.Error.Flush(); // opened by this, if it was not
+        File.Delete(path);
+        using var file = SafeFd.OpenAppend(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var before = SafeFd.Duplicate(StandardError);
+        _ = Libc.dup2(file.Number, StandardError);
+        return new Redirection(before, StandardError);
+    }
+
+    private sealed class Redirection(SafeFd before, int number) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (!before.IsClosed)
+            {
+                _ = Libc.dup2(before.Number, number);
+                before.Dispose();
+            }
+        }
+    }
+
     /// <summary>Ends this process here: no finaliser, no handler of anybody's is asked; see _exit(2).</summary>
     public static void EndNow(int status) => Libc._exit(status);
 }

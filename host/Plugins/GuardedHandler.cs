@@ -71,7 +71,14 @@ public sealed class GuardedHandler : IRuntimeHandler
         // Nothing may keep the plugin's object, and so its code, in memory.
         if (Interlocked.Exchange(ref _inner, null) is { } inner)
         {
-            await _guard.RunAsync("Dispose", Limits.Dispose, _ => inner.DisposeAsync().AsTask(), CancellationToken.None);
+            try
+            {
+                await _guard.RunAsync("Dispose", Limits.Dispose, _ => inner.DisposeAsync().AsTask(), CancellationToken.None);
+            }
+            finally
+            {
+                _guard.Dispose();
+            }
         }
     }
 }

@@ -10,10 +10,11 @@ namespace Berth.Plugins;
 /// <summary>Creates one handler: its folders, its context, the plugin's object, the guard around it.</summary>
 /// <param name="store">Where handlers keep their records.</param>
 /// <param name="quarantine">Which of them are not to be made now.</param>
+/// <param name="watch">Where calls into code of this process are marked; null marks none.</param>
 /// <param name="observe">Gets every call into a plugin.</param>
 /// <param name="time">The clock.</param>
 /// <param name="loggers">For the handlers' own lines.</param>
-public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantine, Action<PluginCall> observe, TimeProvider time, ILoggerFactory loggers)
+public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantine, DeathWatch? watch, Action<PluginCall> observe, TimeProvider time, ILoggerFactory loggers)
 {
     // Promised by HandlerConfig.StateDirectory.
     private const int LongestStateDirectory = 60;
@@ -48,7 +49,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
             return entry with { Failure = reason, PluginOff = true };
         }
 
-        if (plugin?.Instance is not { } instance)
+        if (plugin?.Instance is null)
         {
             return entry with { Failure = Missing(plan, plugin), Standing = plugin is null ? null : quarantine.StandingOf(entry.PluginDigest, plan.Plugin, entry.PluginVersion) };
         }
@@ -64,7 +65,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
         {
             var state = PrivateFolder(gateway.State, "h", plan.Name, LongestStateDirectory);
             var data = PrivateFolder(gateway.Root, "h", plan.Name, int.MaxValue);
-            var handler = await CreateAsync(plan, instance, standing, state, data, cgroupDriver, cancellationToken);
+            var handler = await CreateAsync(plan, plugin, standing, state, data, cgroupDriver, cancellationToken);
             plugin.Code!.EndedIdle += reason => standing.Charge(null, $"its process ended, with no call in it: {reason}");
             return entry with { Handler = handler };
         }
@@ -87,7 +88,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
         {
             var state = PrivateFolder(gateway.State, "t", name, LongestStateDirectory);
             var data = PrivateFolder(gateway.Root, "t", name, int.MaxValue);
-            handler = await CreateAsync(plan, plugin.Instance!, null, state, data, cgroupDriver, cancellationToken);
+            handler = await CreateAsync(plan, plugin, null, state, data, cgroupDriver, cancellationToken);
             await handler.Health.RefreshAsync(cancellationToken);
             return handler.Health.Reason;
         }
@@ -127,9 +128,9 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
     }
 
     private async Task<GuardedHandler> CreateAsync(
-        HandlerPlan plan, IRuntimePlugin plugin, HandlerStanding? standing, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
+        HandlerPlan plan, LoadedPlugin plugin, HandlerStanding? standing, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
     {
-        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger, standing);
+        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger, standing, Mark(plan, plugin));
         var config = new HandlerConfig
         {
             Name = plan.Name,
@@ -139,9 +140,22 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
             CgroupDriver = cgroupDriver,
         };
         var context = new HandlerContext(plan.Name, store, loggers);
-        var inner = await guard.RunAsync("CreateHandler", PluginDeadlines.Create, token => plugin.CreateHandlerAsync(config, context, token), cancellationToken);
-        return new(inner, guard, time, _logger);
+        try
+        {
+            var inner = await guard.RunAsync("CreateHandler", PluginDeadlines.Create, token => plugin.Instance!.CreateHandlerAsync(config, context, token), cancellationToken);
+            return new(inner, guard, time, _logger);
+        }
+        catch
+        {
+            guard.Dispose();
+            throw;
+        }
     }
+
+    // A process of its own takes nobody with it.
+    private CallMark? Mark(HandlerPlan plan, LoadedPlugin plugin) => plugin.Code is { Isolation: PluginIsolation.InProcess }
+        ? watch?.Marks.Take(new(plan.Plugin, plugin.Entry.Version, plugin.Entry.Digest, plan.Name, InstanceOf(plan, plugin)))
+        : null;
 
     private static string PrivateFolder(string parent, string kind, string name, int longest)
     {

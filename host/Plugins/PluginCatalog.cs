@@ -14,9 +14,9 @@ namespace Berth.Plugins;
 /// What has not changed is taken over as it is. What fails is in the snapshot with its reason, and leaves in force what it was to
 /// replace; nothing here keeps the gateway from starting, and nothing here changes what is in force: the caller swaps.
 /// </summary>
-public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, RemotePlugins remote, Quarantine quarantine, TimeProvider time, ILogger<PluginCatalog> logger)
+public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, RemotePlugins remote, Quarantine quarantine, DeathWatch? watch, TimeProvider time, ILogger<PluginCatalog> logger)
 {
-    private readonly PluginVersions _versions = new(store, remote, quarantine, time, logger);
+    private readonly PluginVersions _versions = new(store, remote, quarantine, watch, time, logger);
 
     /// <summary>The handlers that the manifests offer, for the configuration's checks; null if that cannot be told.</summary>
     public static IReadOnlySet<string>? OfferedHandlers(PluginsOptions options) => PluginScan.OfferedHandlers(options);

@@ -27,7 +27,7 @@ public enum PluginCallOutcome
 /// has a deadline even if the plugin ignores its token, and ends in an answer, a <see cref="RuntimeException"/> or the
 /// caller's own cancellation.
 /// </summary>
-internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null)
+internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null, CallMark? mark = null) : IDisposable
 {
     private Counters _counters = new();
     private string? _pod;
@@ -44,7 +44,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
     public bool IsIdle => Volatile.Read(ref _counters.Active) == 0;
 
     /// <summary>The same for calls that are one pod's work.</summary>
-    public PluginGuard ForPod(string id) => new(plugin, handler, observe, time, logger, standing) { _counters = _counters, _pod = id };
+    public PluginGuard ForPod(string id) => new(plugin, handler, observe, time, logger, standing, mark) { _counters = _counters, _pod = id };
 
     /// <summary>Counts as active until the task has ended: an exec, an attached client.</summary>
     public void HoldUntil(Task end)
@@ -74,7 +74,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         Interlocked.Increment(ref _counters.Active);
         try
         {
-            var answer = await Task.Run(() => call(token), CancellationToken.None).WaitAsync(token);
+            var answer = await Task.Run(() => mark is null ? call(token) : mark.RunAsync(verb, () => call(token)), CancellationToken.None).WaitAsync(token);
             if (answer is null)
             {
                 throw new InvalidOperationException("the answer is null");
@@ -110,7 +110,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         var started = time.GetTimestamp();
         try
         {
-            var answer = call();
+            var answer = mark is null ? call() : mark.Run(verb, call);
             Count(verb, started, PluginCallOutcome.Done);
             return answer;
         }
@@ -119,6 +119,9 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
             throw Translate(verb, started, e);
         }
     }
+
+    /// <summary>No call will come any more.</summary>
+    public void Dispose() => mark?.Dispose();
 
     private RuntimeException Translate(string verb, long started, Exception e)
     {

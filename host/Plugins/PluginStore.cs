@@ -12,9 +12,12 @@ public sealed class PluginStore(string root)
     private const UnixFileMode ReadOnly = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode Program = ReadOnly | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    private readonly string _folder = Path.Combine(root, "plugins");
+    private readonly string _folder = FolderIn(root);
     private readonly ConcurrentDictionary<string, (string Print, string Digest)> _known = new();
     private readonly ConcurrentDictionary<string, bool> _whole = new();
+
+    /// <summary>Where all of them are.</summary>
+    public static string FolderIn(string root) => Path.Combine(root, "plugins");
 
     /// <summary>Where a digest lies, or would.</summary>
     public string FolderOf(string digest) => Path.Combine(_folder, digest);

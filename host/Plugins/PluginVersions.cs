@@ -33,7 +33,7 @@ internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlug
 /// Chooses a version for every plugin: of the first configured folder that has it, the highest that loads. One that loads no longer,
 /// or was replaced by one that does not, leaves the version in force where it is.
 /// </summary>
-internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Quarantine quarantine, TimeProvider time, ILogger logger)
+internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Quarantine quarantine, DeathWatch? watch, TimeProvider time, ILogger logger)
 {
     private readonly SignaturePolicy _policy = new(time);
 
@@ -164,9 +164,15 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
         var folder = store.FolderOf(digest);
         var code = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process
             ? await remote.StartAsync(folder, manifest, options, cancellationToken)
-            : await Task.Run(() => PluginLoader.Load(folder, manifest, stays), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
+            : await Task.Run(() => LoadHere(folder, manifest, digest, stays), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
         PluginsLog.PluginLoaded(logger, manifest.Id, manifest.Version, candidate.Folder);
         var version = LoadedPlugin.Of(candidate, manifest, PluginState.Active, "", digest, code);
         return version with { Entry = version.Entry with { Generation = generation } };
+    }
+
+    private IPluginCode LoadHere(string folder, PluginManifest manifest, string digest, bool stays)
+    {
+        using var mark = watch?.Marks.Take(new(manifest.Id, manifest.Version, digest, "", digest));
+        return mark is null ? PluginLoader.Load(folder, manifest, stays) : mark.Run("Load", () => PluginLoader.Load(folder, manifest, stays));
     }
 }

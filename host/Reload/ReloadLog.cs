@@ -17,6 +17,12 @@ internal static partial class ReloadLog
     [LoggerMessage(904, LogLevel.Warning, "sandbox {SandboxId}: handler {Handler} could not move it from version {From} to {To} of its plugin, it stays with the older: {Reason}", EventName = "PodNotMoved")]
     public static partial void PodNotMoved(ILogger logger, string sandboxId, string handler, string from, string to, string reason);
 
+    [LoggerMessage(906, LogLevel.Error, "The gateway before this one died: {Words}", EventName = "Died")]
+    public static partial void Died(ILogger logger, string words);
+
+    [LoggerMessage(907, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} had a call running then, as others had; once more, and it is quarantined", EventName = "Suspected")]
+    public static partial void Suspected(ILogger logger, string handler, string plugin, string version);
+
     [LoggerMessage(905, LogLevel.Error, "reload ({Trigger}) failed; what was in force stays", EventName = "ReloadFailed")]
     public static partial void ReloadFailed(ILogger logger, Exception exception, string trigger);
 }

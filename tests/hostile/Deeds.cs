@@ -21,6 +21,7 @@ internal static partial class Deeds
             case "allocates": Allocate(); break;
             case "overflows-the-stack": Kept.Add(Overflow(1)); break;
             case "exits": Environment.Exit(0); break;
+            case "throws-apart": new Thread(static () => throw new InvalidCastException("on a thread of its own")).Start(); Hang(); break;
             case "fails-fast": Environment.FailFast("enough"); break;
             case "corrupts-the-connection": Corrupt(); break;
             case "leaks-threads": LeakThreads(); break;

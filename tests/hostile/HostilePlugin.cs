@@ -15,9 +15,11 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
 {
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken)
     {
-        if (does == "lacks-a-library")
+        switch (does)
         {
-            Deeds.CallNowhere();
+            case "lacks-a-library": Deeds.CallNowhere(); break;
+            case "dies-in-its-check": Deeds.Do("overflows-the-stack"); break;
+            default: break;
         }
 
         return Task.FromResult(new HandlerCheck
@@ -65,8 +67,8 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
 
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OwnedObject>>([]);
 
-    // It never lets go.
-    public async ValueTask DisposeAsync() => await new TaskCompletionSource().Task.ConfigureAwait(false);
+    // It never lets go, unless it obeys.
+    public async ValueTask DisposeAsync() => await (does == "obeys" ? Task.CompletedTask : new TaskCompletionSource().Task).ConfigureAwait(false);
 }
 
 /// <summary>Nothing at all.</summary>

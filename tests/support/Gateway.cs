@@ -70,6 +70,9 @@ public sealed class Gateway : IAsyncDisposable
 
     public int Pid => _daemon!.Pid;
 
+    /// <summary>Its exit status, or 128 + signal, when it has ended.</summary>
+    public Task<int> Ended => _daemon!.Ended;
+
     /// <summary>Adds the handler <see cref="Apart"/> to plugins.json.</summary>
     public static void AddApart(JsonObject settings) =>
         (settings["handlers"] ??= new JsonObject())[Apart] = new JsonObject { ["plugin"] = ApartPlugin, ["options"] = new JsonObject { ["path"] = "runc" } };

@@ -16,8 +16,8 @@ namespace Berth.Plugins.Health;
 /// </summary>
 public sealed record QuarantineCase : IRecord
 {
-    // What a death of the gateway without a word counts once, and one with words that name nobody twice.
-    private const int Conviction = 3;
+    // Once may be chance.
+    private const int Conviction = 2;
 
     /// <summary>Empty: of the plugin's code as a whole.</summary>
     public required string Handler { get; init; }
@@ -83,9 +83,9 @@ public sealed record QuarantineCase : IRecord
     }
 
     /// <summary>The gateway died while a call into it ran, and nothing says whose fault it was.</summary>
-    public QuarantineCase Suspect(int weight, string reason, bool isHeld, DateTimeOffset now, HealthOptions options)
+    public QuarantineCase Suspect(string reason, bool isHeld, DateTimeOffset now, HealthOptions options)
     {
-        var suspicion = weight + (now - SuspectedAt < options.Window ? Suspicion : 0);
+        var suspicion = 1 + (now - SuspectedAt < options.Window ? Suspicion : 0);
         return suspicion >= Conviction ? Convict(reason, isHeld, now, options) : this with { Suspicion = suspicion, SuspectedAt = now };
     }
 

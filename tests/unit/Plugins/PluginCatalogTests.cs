@@ -257,7 +257,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     private Task<PluginSnapshot> LoadAsync(
         Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true)
     {
-        var factory = new HandlerFactory(new(_database), _quarantine.It, Observe, TimeProvider.System, NullLoggerFactory.Instance);
+        var factory = new HandlerFactory(new(_database), _quarantine.It, null, Observe, TimeProvider.System, NullLoggerFactory.Instance);
         var options = new BerthOptions
         {
             Gateway = new() { Root = Path.Combine(_state.Path, "root"), State = Path.Combine(_state.Path, "state") },
@@ -266,7 +266,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
         var store = new PluginStore(Path.Combine(_state.Path, "root"));
-        return new PluginCatalog(factory, store, _remote, _quarantine.It, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+        return new PluginCatalog(factory, store, _remote, _quarantine.It, null, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
             .LoadAsync(options, CgroupDriver.Cgroupfs, previous ?? PluginSnapshot.Empty, retry, TestContext.Current.CancellationToken);
     }
 

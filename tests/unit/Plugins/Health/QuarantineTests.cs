@@ -160,14 +160,13 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Deaths_WithoutAWord_ConvictAtTheThirdWithinTheTime()
+    public void Suspicion_TwiceWithinTheTime_Convicts()
     {
-        Suspect(1);
+        Suspect();
         _time.Advance(Options.Window);
-        Suspect(1);
-        Suspect(1);
+        Suspect();
         Assert.Null(_standing.Quarantined);
-        Suspect(1);
+        Suspect();
         Assert.NotNull(_standing.Quarantined);
     }
 
@@ -218,8 +217,8 @@ public sealed class QuarantineTests : IDisposable
                 one = deed switch
                 {
                     0 => one.Convict("a", false, now, Options),
-                    1 => one.Suspect(1, "b", false, now, Options),
-                    2 => one.Suspect(2, "c", true, now, Options),
+                    1 => one.Suspect("b", false, now, Options),
+                    2 => one.Suspect("c", true, now, Options),
                     3 => one.LetGo(now),
                     _ => one,
                 };
@@ -236,7 +235,7 @@ public sealed class QuarantineTests : IDisposable
 
     private static HandlerStanding Of(QuarantineFixture quarantine, string instance) => quarantine.It.StandingOf(new HandlerKey("h", instance), "p", "1.0.0");
 
-    private void Suspect(int weight) => _quarantine.It.Suspect(_standing, weight, "a death", isHeld: false);
+    private void Suspect() => _quarantine.It.Suspect(_standing, "a death", isHeld: false);
 
     private TimeSpan Left() => _standing.Quarantined!.Until!.Value - _time.GetUtcNow();
 

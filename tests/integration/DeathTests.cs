@@ -1,0 +1,135 @@
+using System.Text.RegularExpressions;
+using Berth.Cri.Protos;
+using Berth.Tests.Support;
+using Grpc.Core;
+using Xunit;
+
+namespace Berth.Tests.Integration;
+
+/// <summary>
+/// What code in the gateway's own process can do and nobody can contain ends the gateway. Whoever starts it again finds its pods alive,
+/// and the culprit quarantined.
+/// </summary>
+public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<RestartedGateway>
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+
+    public static TheoryData<string, string> Deaths => new()
+    {
+        { "overflows-the-stack", "in StartSandbox: Stack overflow." },
+        { "exits", "in StartSandbox: the process was made to exit" },
+        { "fails-fast", "in StartSandbox: Process terminated." },
+        { "throws-apart", "in StartSandbox: Unhandled exception." },
+    };
+
+    private Gateway Gateway => restarted.Gateway;
+
+    [Theory, MemberData(nameof(Deaths))]
+    public async Task Death_InAPluginsCall_QuarantinesItAndNobodyElse(string deed, string reason)
+    {
+        await InstallAsync("obeys");
+        await using var beside = await TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc");
+        var idle = await beside.StartAsync(Requests.Idle());
+        var own = await RunAsync("obeys", "lives-on");
+        if (deed == "throws-apart")
+        {
+            // It is told apart even from a copy of itself that has a call running.
+            _ = RunAsync("beside", "hangs").ContinueWith(static t => t.Exception, TaskScheduler.Default);
+            await Wait.ForAsync(() => Gateway.Log.Contains("pod tests/hangs", StringComparison.Ordinal), Soon);
+        }
+
+        var last = await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", deed));
+        Assert.Equal(StatusCode.Unavailable, last.StatusCode);
+        await Gateway.Ended;
+        await Gateway.StartAgainAsync();
+
+        var (ready, text) = await Gateway.HandlerAsync("obeys");
+        Assert.False(ready);
+        Assert.Contains($"the gateway died of it, {reason}", text, StringComparison.Ordinal);
+        Assert.Contains(text, Gateway.Log, StringComparison.Ordinal);
+        Assert.Equal("Quarantined", (await Gateway.Client.Admin.ListHandlersAsync(new())).Handlers.Single(static h => h.Name == "obeys").State);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "refused"))).StatusCode);
+        Assert.Equal((0, "alive\n", ""), await beside.ExecAsync(idle, "echo", "alive"));
+        Assert.True((await Gateway.HandlerAsync("beside")).Ready);
+        Assert.Contains((await Gateway.Client.Runtime.ListPodSandboxAsync(new())).Items, p => p.Id == own && p.State == PodSandboxState.SandboxReady);
+        await RemoveAsync(own);
+
+        await Gateway.Client.Admin.ReleasePluginAsync(new() { Plugin = "deadly" });
+        await RemoveAsync(await RunAsync("obeys", "well"));
+        await UninstallAsync();
+    }
+
+    [Fact]
+    public async Task Death_InWhatAStartCalls_DoesNotComeBack()
+    {
+        await InstallAsync("obeys");
+        var own = await RunAsync("obeys", "lives-on");
+        // It is tried before it comes into force.
+        Write("dies-in-its-check", "2.0.0");
+        await Gateway.Ended.WaitAsync(Soon, TestContext.Current.CancellationToken);
+        await Gateway.Ended;
+        await Gateway.StartAgainAsync();
+
+        var (ready, text) = await Gateway.HandlerAsync("obeys");
+        Assert.False(ready);
+        Assert.Contains("the gateway died of it, in Check: Stack overflow.", text, StringComparison.Ordinal);
+        Assert.Contains((await Gateway.Client.Runtime.ListPodSandboxAsync(new())).Items, p => p.Id == own && p.State == PodSandboxState.SandboxReady);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "refused"))).StatusCode);
+        // Back again: its pod is served, and new ones.
+        Write("obeys", "1.0.0");
+        await Wait.ForAsync(() => Gateway.HandlerAsync("obeys"), static h => h.Ready, Soon);
+        await RemoveAsync(own);
+        await RemoveAsync(await RunAsync("obeys", "well"));
+        await UninstallAsync();
+    }
+
+    [Fact]
+    public async Task Kill_FromOutside_IsNobodysFault()
+    {
+        await InstallAsync("obeys");
+        for (var i = 0; i < 2; i++)
+        {
+            var running = RunAsync("obeys", "hangs");
+            var seen = i;
+            await Wait.ForAsync(() => Regex.Count(Gateway.Log, "tests/hangs") > seen, Soon);
+            await Gateway.KillAsync();
+            await Assert.ThrowsAsync<RpcException>(() => running);
+            await Gateway.StartAgainAsync();
+            Assert.Equal((true, ""), await Gateway.HandlerAsync("obeys"));
+        }
+
+        await UninstallAsync();
+    }
+
+    private void Write(string deed, string version) =>
+        HostilePlugins.Write(Gateway.PluginFolder, "deadly", new Dictionary<string, string> { ["obeys"] = deed }, version, "in-process");
+
+    private async Task InstallAsync(string deed)
+    {
+        Write(deed, "1.0.0");
+        HostilePlugins.Write(Gateway.PluginFolder, "a-copy", new Dictionary<string, string> { ["beside"] = "obeys" }, isolation: "in-process");
+        await Gateway.Client.Admin.ReloadAsync(new());
+        Assert.Equal((true, ""), await Gateway.HandlerAsync("obeys"));
+    }
+
+    private async Task UninstallAsync()
+    {
+        await Gateway.RemovePodsAsync();
+        Directory.Delete(Path.Combine(Gateway.PluginFolder, "deadly"), recursive: true);
+        Directory.Delete(Path.Combine(Gateway.PluginFolder, "a-copy"), recursive: true);
+        await Gateway.Client.Admin.ReloadAsync(new());
+    }
+
+    private async Task<string> RunAsync(string handler, string name)
+    {
+        var config = Requests.Pod(name);
+        config.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node;
+        return (await Gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config, RuntimeHandler = handler })).PodSandboxId;
+    }
+
+    private async Task RemoveAsync(string id)
+    {
+        await Gateway.Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = id });
+        await Gateway.Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = id });
+    }
+}

@@ -1,0 +1,99 @@
+using Berth.Plugins.Health;
+using Xunit;
+
+namespace Berth.Tests.Unit.Plugins.Health;
+
+public sealed class CallMarksTests : IDisposable
+{
+    private static readonly MarkedCode One = new("p", "1.0.0", new string('d', 64), "one", "i1");
+    private static readonly MarkedCode Two = new("p", "1.0.0", new string('d', 64), "two", "i2");
+
+    private readonly TempFolder _folder = new();
+    private readonly CallMarks _marks;
+
+    public CallMarksTests() => _marks = new(Path.Combine(_folder.Path, "calls"));
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Call_IsMarkedUntilItsTaskHasEnded()
+    {
+        using var one = _marks.Take(One)!;
+        using var two = _marks.Take(Two)!;
+        var answer = new TaskCompletionSource<int>();
+        var calls = new[] { one.RunAsync("StartSandbox", () => answer.Task), one.RunAsync("StartSandbox", () => answer.Task), one.RunAsync("Exec", () => answer.Task) };
+
+        Assert.Equal([(One, "StartSandbox Exec"), (Two, "")], Read());
+        Assert.Equal([(One, "StartSandbox Exec"), (Two, "Pids")], two.Run("Pids", Read));
+        Assert.Equal([(One, "StartSandbox Exec"), (Two, "a call")], two.Run("SomethingNew", Read));
+        answer.SetResult(1);
+        await Task.WhenAll(calls);
+
+        Assert.Equal([(One, ""), (Two, "")], Read());
+        await Assert.ThrowsAsync<FormatException>(() => one.RunAsync<int>("Exec", static () => throw new FormatException()));
+        Assert.Equal([(One, ""), (Two, "")], Read());
+    }
+
+    [Fact]
+    public void SameCodeTwice_IsOne()
+    {
+        using var old = _marks.Take(One)!;
+        using var fresh = _marks.Take(One)!;
+        Assert.Equal([(One, "Dispose Check")], old.Run("Dispose", () => fresh.Run("Check", Read)));
+    }
+
+    [Fact]
+    public void End_IsWritten()
+    {
+        Assert.Equal("", CallMarks.Read(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))).End);
+        _marks.WriteEnd("exit");
+        Assert.Equal("exit", CallMarks.Read(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))).End);
+    }
+
+    [Fact]
+    public async Task Slot_IsTakenAgain_UnlessACallStillRunsInIt()
+    {
+        for (var i = 0; i < 1000; i++)
+        {
+            using var mark = _marks.Take(One)!;
+            Assert.Equal(1, mark.Run("Pid", static () => 1));
+        }
+
+        var never = new TaskCompletionSource<int>();
+        var held = _marks.Take(One)!;
+        var call = held.RunAsync("Exec", () => never.Task);
+        held.Dispose();
+        using var next = _marks.Take(Two)!;
+        Assert.Equal([(One, "Exec"), (Two, "")], Read());
+        never.SetResult(1);
+        await call;
+    }
+
+    [Fact]
+    public void NoSlotLeft_MarksNothing()
+    {
+        var count = 0;
+        while (_marks.Take(One with { Instance = $"{count}" }) is not null)
+        {
+            count++;
+        }
+
+        Assert.Equal(count, Read().Count);
+        Assert.InRange(count, 200, 300);
+        Assert.Null(_marks.Take(One with { Handler = new string('h', 500) }));
+    }
+
+    [Fact]
+    public void Files_OfAnySize_AreRead()
+    {
+        foreach (var size in new[] { 0, 1, 511, 512, 513, 5000 })
+        {
+            var noise = new byte[size];
+            new Random(size).NextBytes(noise);
+            _ = CallMarks.Read(noise);
+        }
+    }
+
+    private List<(MarkedCode, string)> Read() =>
+        [.. CallMarks.Read(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))).Marks.Select(static m => (m.Code, string.Join(' ', m.Verbs)))];
+}
