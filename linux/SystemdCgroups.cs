@@ -8,6 +8,18 @@ public static class SystemdCgroups
         // sd_booted(3): the folder exists exactly where systemd is the init that runs.
         Directory.Exists("/run/systemd/system") && (layout.Mode == CgroupMode.V2 || layout.Find("name=systemd") is not null);
 
+    /// <summary>Ends a slice's unit with all units in it; one that systemd does not know is ended.</summary>
+    /// <exception cref="IOException">systemd refuses, or cannot be asked.</exception>
+    public static async Task StopSliceAsync(string slice, CancellationToken cancellationToken)
+    {
+        var result = await CommandRunner.RunAsync(new Command { Path = "systemctl", Arguments = ["stop", "--", slice] }, null, 64 * 1024, cancellationToken).ConfigureAwait(false);
+        // 5: there is no such unit, see systemctl(1).
+        if (result.ExitCode is not (0 or 5))
+        {
+            throw new IOException($"systemctl stop {slice} ended with {result.ExitCode}: {result.Error}");
+        }
+    }
+
     /// <summary>
     /// The path of a slice: <c>a-b.slice</c> lies in <c>a.slice</c>, see systemd.slice(5).
     /// </summary>

@@ -66,7 +66,7 @@ public sealed class SandboxRunner(
         // 4 files, namespaces, cgroups
         files.Create(plan.Sandbox);
         var own = await namespaces.CreateAsync(plan.Sandbox, plan.OwnsNetwork, plan.Sysctls);
-        cgroups.Create(plan.Sandbox);
+        await cgroups.CreateAsync(plan.Sandbox);
         start = metrics.PodStartStage(start, "namespaces", plan.Sandbox.Handler);
 
         // 5 the handler's first step, beside CNI where the namespace is ours
