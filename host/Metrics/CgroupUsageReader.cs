@@ -86,14 +86,20 @@ internal sealed class CgroupUsageReader(CgroupLayout layout, string path) : IDis
             Timestamp = timestamp,
             MemoryUsageBytes = usage,
             MemoryWorkingSetBytes = workingSet,
-            MemoryAvailableBytes = StatText.Less(StatText.Number(Text("memory", "memory.max")), workingSet),
+            MemoryAvailableBytes = StatText.Less(LimitV2("memory.max"), workingSet),
             MemoryRssBytes = StatText.Number(stat, "anon"),
             PageFaults = StatText.Number(stat, "pgfault"),
             MajorPageFaults = StatText.Number(stat, "pgmajfault"),
             SwapUsageBytes = swap,
-            SwapAvailableBytes = StatText.Less(StatText.Number(Text("memory", "memory.swap.max")), swap),
+            SwapAvailableBytes = StatText.Less(LimitV2("memory.swap.max"), swap),
         };
     }
+
+    // crun has a container, and its limits, in a cgroup of this name within the scope that systemd makes; see run.oci.systemd.subgroup in
+    // crun(1). A limit of none is the word max.
+    private ulong? LimitV2(string file) =>
+        StatText.Number(Text("memory", file))
+        ?? (Directory.Exists($"{layout.Unified!.Folder(path)}/container") ? StatText.Number(Text("memory", "container/" + file)) : null);
 
     private PressureStall? Pressure(string file)
     {
