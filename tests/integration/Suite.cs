@@ -14,6 +14,7 @@ namespace Berth.Tests.Integration;
 /// </summary>
 public sealed class Suite : IAsyncLifetime
 {
+    private static readonly TimeSpan ReadyTime = TimeSpan.FromMinutes(1);
     private readonly TempFolder _folder = new();
     private readonly Forwarding _forwarding = new();
     private MachineState? _before;
@@ -28,8 +29,10 @@ public sealed class Suite : IAsyncLifetime
     public static string[] HandlerNames { get; } =
         Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS") is { Length: > 0 } few ? few.Split(',') : ["runc", "crun", "shim-v2", "rkt", "docker"];
 
-    /// <summary>The same, and runc by a plugin in a process of its own.</summary>
-    public static TheoryData<string> HandlersAndApart => [.. HandlerNames, Gateway.Apart];
+    /// <summary>The same, and runc by a plugin in a process of its own, unless handlers were chosen.</summary>
+    public static TheoryData<string> HandlersAndApart => [.. HandlerNames, .. AreChosen ? [] : (string[])[Gateway.Apart]];
+
+    private static bool AreChosen => Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS") is { Length: > 0 };
 
     /// <summary>Those of them whose runtime gets config.json as the gateway writes it.</summary>
     public static TheoryData<string> OciHandlers => ["runc", "crun", "shim-v2"];
@@ -53,11 +56,15 @@ public sealed class Suite : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _before = await MachineState.ReadAsync();
-        await SampleImage.WriteAsync(Sample, Busybox.Path, CancellationToken.None);
-        Base = await TestLayer.BusyboxAsync();
-        _registry = await Registry.StartAsync();
+        // The images are packed while the servers start.
+        var sample = Task.Run(() => SampleImage.WriteAsync(Sample, Busybox.Path, CancellationToken.None));
+        var layer = Task.Run(TestLayer.BusyboxAsync);
+        var registry = Registry.StartAsync();
         _engine = DockerEngine.IsInstalled ? await DockerEngine.StartAsync() : null;
-        _gateway = await OwnGatewayAsync(Gateway.AddApart);
+        _gateway = await Gateway.StartAsync(Settings(AreChosen ? null : Gateway.AddApart));
+        (_registry, Base) = (await registry, await layer);
+        await sample;
+        await Client.Admin.ImportImageAsync(new() { Path = Sample });
     }
 
     /// <summary>Runs a pod on a handler of the shared gateway; the test is skipped where that handler is not ready.</summary>
@@ -69,7 +76,8 @@ public sealed class Suite : IAsyncLifetime
 
     public async Task RequireAsync(string handler)
     {
-        var (ready, reason) = await Gateway.HandlerAsync(handler);
+        // What was chosen must be there, late perhaps: a plugin that was too slow for a limit of the gateway's is tried again.
+        var (ready, reason) = AreChosen ? await Wait.ForAsync(() => Gateway.HandlerAsync(handler), static h => h.Ready, ReadyTime) : await Gateway.HandlerAsync(handler);
         Assert.SkipUnless(ready, $"{handler}: {reason}");
     }
 
@@ -85,17 +93,14 @@ public sealed class Suite : IAsyncLifetime
         (await Client.Admin.ListPodsAsync(new())).Pods.SelectMany(static p => p.Containers).Single(c => c.Id == id).Pid;
 
     /// <summary>Starts a gateway for one test.</summary>
-    public Task<Gateway> OwnGatewayAsync(Action<JsonObject>? configure = null)
-    {
-        void Configure(JsonObject settings)
-        {
-            // Never the machine's own Engine.
-            settings["handlers"] = Docker(_engine?.Endpoint ?? "unix:///run/berth-tests-have-no-engine");
-            configure?.Invoke(settings);
-        }
+    public Task<Gateway> OwnGatewayAsync(Action<JsonObject>? configure = null) => Gateway.StartAsync(Settings(configure), Sample);
 
-        return Gateway.StartAsync(Configure, Sample);
-    }
+    private Action<JsonObject> Settings(Action<JsonObject>? configure) => settings =>
+    {
+        // Never the machine's own Engine.
+        settings["handlers"] = Docker(_engine?.Endpoint ?? "unix:///run/berth-tests-have-no-engine");
+        configure?.Invoke(settings);
+    };
 
     /// <summary>What plugins.json says of a handler <c>docker</c> on an Engine.</summary>
     public static JsonObject Docker(string endpoint) => new()
@@ -125,8 +130,6 @@ public sealed class Suite : IAsyncLifetime
         finally
         {
             _folder.Dispose();
-            // Pods' slices are the kubelet's; it ends them when the pods are gone.
-            await TestCgroups.StopSliceAsync(Requests.Cgroups);
             await NatChains.RemoveUnusedAsync(CancellationToken.None);
         }
 

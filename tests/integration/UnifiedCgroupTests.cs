@@ -50,6 +50,10 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
                 [$"{64 * MiB}", $"{16 * MiB}", $"{48 * MiB}", "20000 100000", $"{CgroupFile.ExpectedShares(512)}", "0", "77"],
                 Values(limits, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight", "cpuset.cpus", "pids.max"));
 
+            var stats = await Wait.ForAsync(() => StatsAsync(id), static s => s.Memory?.AvailableBytes is not null && s.Swap?.SwapAvailableBytes is not null, Limit);
+            Assert.InRange((long)stats.Memory.AvailableBytes.Value, 48 * MiB, 64 * MiB);
+            Assert.Equal(16 * MiB, (long)stats.Swap.SwapAvailableBytes.Value);
+
             await _suite.Client.Runtime.UpdateContainerResourcesAsync(new()
             {
                 ContainerId = id,
@@ -61,7 +65,10 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
         }
 
         await Wait.ForAsync(() => !Directory.Exists(cgroup) && !Directory.Exists(Path.GetDirectoryName(cgroup)), Limit);
-        Assert.DoesNotContain(Path.GetFileName(cgroup), await UnitsAsync(), StringComparison.Ordinal);
+        var units = await UnitsAsync();
+        Assert.DoesNotContain(Path.GetFileName(cgroup), units, StringComparison.Ordinal);
+        // No kubelet made the pod's slice, so none will end it.
+        Assert.DoesNotContain(Path.GetFileName(pod.Config.Linux.CgroupParent), units, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -118,6 +125,8 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
         var stats = await Wait.ForAsync(() => StatsAsync(id), static s => s.Cpu?.Psi?.Some?.Total > 0, Limit);
         Assert.NotNull(stats.Memory.Psi.Full);
         Assert.NotNull(stats.Io.Psi.Some);
+        var metrics = (await _suite.Client.Runtime.ListPodSandboxMetricsAsync(new())).PodMetrics.SelectMany(static p => p.ContainerMetrics).Single(c => c.ContainerId == id).Metrics;
+        Assert.Contains(metrics, static m => m.Name == "container_pressure_cpu_waiting_seconds_total");
         await _suite.Client.Runtime.StopContainerAsync(new() { ContainerId = id, Timeout = 0 });
     }
 

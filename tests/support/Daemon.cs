@@ -49,7 +49,7 @@ public sealed class Daemon : IAsyncDisposable
                 throw new InvalidOperationException($"{_name} {state}:\n{Log}");
             }
 
-            await Task.Delay(20);
+            await Task.Delay(Patience.Interval);
         }
 
         return this;

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Admin.Protos;
@@ -203,9 +204,18 @@ public sealed class Gateway : IAsyncDisposable
         {
             Path = Repository.DotNet,
             Arguments = [Repository.Program, "serve", "--config", ConfigPath, "--listen", "unix://" + socket, "--root", Root, "--state", State],
-            Environment = new Dictionary<string, string> { ["DOTNET_GCgen0size"] = "0x200000" },
+            Environment = RuntimeSettings(),
         },
         log);
+
+    // A process that Berth.Linux starts inherits nothing; how .NET runs is chosen for the whole run.
+    private static Dictionary<string, string> RuntimeSettings()
+    {
+        var settings = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(static e => (Name: (string)e.Key, Value: (string)e.Value!))
+            .Where(static e => e.Name.StartsWith("DOTNET_", StringComparison.Ordinal)).ToDictionary(static e => e.Name, static e => e.Value);
+        settings.TryAdd("DOTNET_GCgen0size", "0x200000");
+        return settings;
+    }
 
     private void CopyPlugins()
     {

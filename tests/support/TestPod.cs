@@ -51,6 +51,13 @@ public sealed class TestPod : IAsyncDisposable
     public Task<ContainerStatus> ExitedAsync(string containerId) =>
         Wait.ForAsync(() => StatusAsync(containerId), static s => s.State == ContainerState.ContainerExited, ExitTime);
 
+    /// <summary>Starts what is created and waits for its end.</summary>
+    public async Task<ContainerStatus> StartedToEndAsync(string containerId)
+    {
+        await _client.Runtime.StartContainerAsync(new() { ContainerId = containerId });
+        return await ExitedAsync(containerId);
+    }
+
     /// <summary>Creates, starts and waits for the end.</summary>
     public async Task<ContainerStatus> RunToEndAsync(ContainerConfig container) => await ExitedAsync(await StartAsync(container));
 

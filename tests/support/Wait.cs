@@ -20,7 +20,7 @@ public static class Wait
                 throw new TimeoutException($"after {limit} it is still: {answer}");
             }
 
-            await Task.Delay(20);
+            await Task.Delay(Patience.Interval);
         }
     }
 
