@@ -47,7 +47,8 @@ build_guest_root() {
   # The proxies and limits that this machine's apt has.
   apt-config dump --no-empty --format '%F "%v";%n' Acquire >"$guest/apt.conf"
   guest_sources >"$guest/sources.list"
-  quietly mmdebstrap --mode=root --variant=minbase --format=directory --aptopt="$guest/apt.conf" \
+  # Its mounts are nobody else's: tests that run meanwhile look for mounts that were left behind.
+  quietly unshare --mount mmdebstrap --mode=root --variant=minbase --format=directory --aptopt="$guest/apt.conf" \
     --include="$(IFS=,; printf '%s' "${guest_packages[*]}")" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     "" "$guest/tree" "$guest/sources.list"
