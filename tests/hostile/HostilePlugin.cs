@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Abstractions;
 
@@ -7,17 +8,20 @@ namespace Berth.Tests.Hostile;
 public sealed class HostilePlugin : IRuntimePlugin
 {
     public Task<IRuntimeHandler> CreateHandlerAsync(HandlerConfig config, IHandlerContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<IRuntimeHandler>(new HostileHandler(config.Options.GetProperty("does").GetString()!, context));
+        Task.FromResult<IRuntimeHandler>(new HostileHandler(config.Options.GetProperty("does").GetString()!, config.StateDirectory, context));
 }
 
 /// <summary>It is ready, prepares and cleans up as it should, and starts a sandbox in its own way; <c>obeys</c> does what the pod's name says.</summary>
-internal sealed class HostileHandler(string does, IHandlerContext context) : IRuntimeHandler
+internal sealed class HostileHandler(string does, string folder, IHandlerContext context) : IRuntimeHandler
 {
+    private readonly ConcurrentDictionary<string, Hanging> _pods = new();
+
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken)
     {
         switch (does)
         {
             case "lacks-a-library": Deeds.CallNowhere(); break;
+            case "hangs-in-its-check": Deeds.Do("hangs"); break;
             case "dies-in-its-check": Deeds.Do("overflows-the-stack"); break;
             default: break;
         }
@@ -26,22 +30,24 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
         {
             Ready = true,
             RuntimeVersion = typeof(Google.Protobuf.ByteString).Assembly.GetName().Version!.ToString(3),
-            Features = new() { HostNamespaces = true },
+            Features = new() { HostNamespaces = true, LimitUpdates = true },
         });
     }
 
-    public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken) => Task.FromResult(new PreparedSandbox
+    public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken)
     {
-        NetworkNamespacePath = does == "answers-without-end" ? "/" + new string('x', 1 << 20) : null,
-    });
+        (_pods[request.SandboxId] = new(request.Pod.Name, folder)).In("prepare");
+        return Task.FromResult(new PreparedSandbox { NetworkNamespacePath = does == "answers-without-end" ? "/" + new string('x', 1 << 20) : null });
+    }
 
     public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken)
     {
         var id = request.Sandbox.SandboxId;
+        _pods[id].In("start-sandbox");
         switch (does == "obeys" ? request.Sandbox.Pod.Name : does)
         {
             case "answers-nothing": return null!;
-            case "answers-another-id": return new HostileSandbox("another");
+            case "answers-another-id": return new HostileSandbox("another", _pods[id]);
             case "takes-anothers-state":
                 await context.SaveStateAsync(new string('a', 64), new(1, JsonSerializer.SerializeToElement("mine")), cancellationToken).ConfigureAwait(false);
                 break;
@@ -55,33 +61,51 @@ internal sealed class HostileHandler(string does, IHandlerContext context) : IRu
             case var other: Deeds.Do(other); break;
         }
 
-        return new HostileSandbox(id);
+        return new HostileSandbox(id, _pods[id]);
     }
 
-    public Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken) =>
-        Task.FromResult<ISandbox>(new HostileSandbox(request.Start.Sandbox.SandboxId));
+    // What was restored hangs nowhere.
+    public Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
+    {
+        var sandbox = new HostileSandbox(request.Start.Sandbox.SandboxId, new("", folder));
+        request.Containers.ToList().ForEach(c => sandbox.Add(c.Create.ContainerId));
+        return Task.FromResult<ISandbox>(sandbox);
+    }
 
-    public Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken) => Pod(request).InAsync("destroy");
 
-    public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) => Pod(request).InAsync("destroy-container");
 
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OwnedObject>>([]);
 
     // It never lets go, unless it obeys.
     public async ValueTask DisposeAsync() => await (does == "obeys" ? Task.CompletedTask : new TaskCompletionSource().Task).ConfigureAwait(false);
+
+    private Hanging Pod(DestroyRequest request) => _pods.GetValueOrDefault(request.SandboxId) ?? new("", folder);
 }
 
 /// <summary>Nothing at all.</summary>
-internal sealed class HostileSandbox(string id) : ISandbox
+internal sealed class HostileSandbox(string id, Hanging hanging) : ISandbox
 {
+    private readonly ConcurrentDictionary<string, HostileContainer> _containers = new();
+
     public string Id => id;
 
     public Task<ProcessExit> Exit { get; } = new TaskCompletionSource<ProcessExit>().Task;
 
-    public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) => Task.FromResult(new SandboxInfo());
+    public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken)
+    {
+        hanging.In("info");
+        return Task.FromResult(new SandboxInfo());
+    }
 
-    public Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken) =>
-        throw RuntimeException.NotSupported("CreateContainer");
+    public Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken)
+    {
+        hanging.In("create");
+        return Task.FromResult<IContainer>(Add(request.ContainerId));
+    }
 
-    public IContainer? FindContainer(string containerId) => null;
+    public IContainer? FindContainer(string containerId) => _containers.GetValueOrDefault(containerId);
+
+    public HostileContainer Add(string containerId) => _containers.GetOrAdd(containerId, c => new(c, hanging));
 }
