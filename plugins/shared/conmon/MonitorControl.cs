@@ -89,7 +89,13 @@ internal sealed class MonitorControl(string containerId, string bundle, Monitor 
     /// <param name="process">The container's process; null if it is not held, and then nobody is let go.</param>
     public async Task EndedAsync(PidFd? process)
     {
-        await (process is null ? monitor.Ended : Task.WhenAny(monitor.Ended, process.ExitedAsync(CancellationToken.None))).ConfigureAwait(false);
+        // A wait that is left behind keeps the code in memory for as long as the container lives.
+        using (var over = new CancellationTokenSource())
+        {
+            await (process is null ? monitor.Ended : Task.WhenAny(monitor.Ended, process.ExitedAsync(over.Token))).ConfigureAwait(false);
+            await over.CancelAsync().ConfigureAwait(false);
+        }
+
         while (!monitor.Ended.IsCompleted)
         {
             await Task.WhenAny(monitor.Ended, Task.Delay(ClientPatience, clock)).ConfigureAwait(false);
