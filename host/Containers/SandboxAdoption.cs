@@ -17,6 +17,7 @@ public sealed class SandboxAdoption(
     CgroupSampler sampler,
     SandboxUsage usage,
     SharedGate gate,
+    KeyedLock locks,
     TimeProvider time,
     ILogger<SandboxAdoption> log)
 {
@@ -55,8 +56,14 @@ public sealed class SandboxAdoption(
     public async Task<bool> TryMoveAsync(Sandbox sandbox, HandlerEntry handler, CancellationToken cancellationToken)
     {
         using var alone = gate.TryEnterAlone(sandbox.Id);
-        if (alone is null
-            || sandboxes.Get(sandbox.Id) is not { Phase: SandboxPhase.Ready } current
+        if (alone is null || sandboxes.Get(sandbox.Id) is not { Phase: SandboxPhase.Ready })
+        {
+            return false;
+        }
+
+        // A stop or a removal comes before or after it, not in the middle.
+        using var held = await locks.AcquireAsync(sandbox.Id, cancellationToken);
+        if (sandboxes.Get(sandbox.Id) is not { Phase: SandboxPhase.Ready } current
             || containers.OfSandbox(sandbox.Id).Any(static c => c.Phase is ContainerPhase.Creating or ContainerPhase.Starting or ContainerPhase.Removing))
         {
             return false;
@@ -68,7 +75,12 @@ public sealed class SandboxAdoption(
 
     private async Task AdoptAsync(ISandbox live, string containerId)
     {
-        var container = containers.Get(containerId)!;
+        // Containers are stopped and removed while their pod moves.
+        if (containers.Get(containerId) is not { } container)
+        {
+            return;
+        }
+
         if (live.FindContainer(containerId) is not { } adopted)
         {
             ContainerLog.NotAdopted(log, containerId, "nothing of it is left");
@@ -80,6 +92,10 @@ public sealed class SandboxAdoption(
         if (container.Phase == ContainerPhase.Running)
         {
             sampler.Register(containerId, container.CgroupPath);
+            if (containers.Get(containerId) is not { Phase: ContainerPhase.Running })
+            {
+                sampler.Unregister(containerId); // it has ended in between
+            }
         }
         else if (container.Phase == ContainerPhase.Starting)
         {
@@ -92,6 +108,11 @@ public sealed class SandboxAdoption(
             {
                 ContainerLog.NotAdopted(log, containerId, e.Message);
             }
+        }
+
+        if (containers.Get(containerId) is null)
+        {
+            exits.Forget(containerId);
         }
     }
 
