@@ -51,6 +51,14 @@ public sealed record CreateContainerRequest
 
     /// <summary>The pod's place in the cgroup tree.</summary>
     public required PodCgroup Cgroup { get; init; }
+
+    /// <summary>
+    /// The folder of a checkpoint as <see cref="IContainer.CheckpointAsync"/> wrote it, here or elsewhere; null for none. With it
+    /// <see cref="IProcess.StartAsync"/> lets the checkpoint's processes go on, in the namespaces, mounts and cgroup that config.json
+    /// names, instead of running its process. It stays until the start has returned. Given only if
+    /// <see cref="HandlerFeatures.Checkpoint"/>. What is in it comes from wherever the checkpoint comes from.
+    /// </summary>
+    public string? RestoreFrom { get; init; }
 }
 
 /// <summary>
@@ -130,10 +138,13 @@ public readonly record struct StdioEndpoint(int? Descriptor, string? FifoPath);
 /// <summary>Writes a checkpoint.</summary>
 public sealed record CheckpointRequest
 {
-    /// <summary>An empty folder of the caller's.</summary>
+    /// <summary>
+    /// An empty folder of the caller's, mode 0700. Its subfolder <c>checkpoint</c> gets the processes, as plain files without further
+    /// folders; beside it lies what the tool has to tell (<c>dump.log</c>, <c>stats-dump</c>).
+    /// </summary>
     public required string Directory { get; init; }
 
-    /// <summary>The container goes on afterwards.</summary>
+    /// <summary>The container goes on afterwards. Its cgroup may be frozen by the caller, and is then left so.</summary>
     public bool LeaveRunning { get; init; }
 }
 

@@ -17,6 +17,12 @@ public sealed record HandlerCheck
 
     /// <summary>What the handler can do on this machine.</summary>
     public HandlerFeatures Features { get; init; } = new();
+
+    /// <summary>
+    /// Where containers could be checkpointed but cannot on this machine: what is missing and what would help, in one line. Null if
+    /// <see cref="HandlerFeatures.Checkpoint"/>, or if the handler never can.
+    /// </summary>
+    public string? CheckpointReason { get; init; }
 }
 
 /// <summary>Abilities, as data. The gateway refuses early what a handler does not have.</summary>
@@ -106,7 +112,7 @@ public sealed record HandlerFeatures
     /// <summary><see cref="IContainer.AttachAsync"/>.</summary>
     public bool Attach { get; init; }
 
-    /// <summary><see cref="IContainer.CheckpointAsync"/>.</summary>
+    /// <summary><see cref="IContainer.CheckpointAsync"/> and <see cref="CreateContainerRequest.RestoreFrom"/>.</summary>
     public bool Checkpoint { get; init; }
 
     /// <summary><see cref="ISandbox.OpenPortAsync"/>.</summary>

@@ -41,6 +41,9 @@ public interface IContainer
     /// <exception cref="RuntimeException"><see cref="RuntimeErrorCode.FailedPrecondition"/>: the container does not run.</exception>
     Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken) => throw RuntimeException.NotSupported("Attach");
 
-    /// <summary>Writes a checkpoint into an existing folder. Called only if <see cref="HandlerFeatures.Checkpoint"/>.</summary>
+    /// <summary>
+    /// Writes a checkpoint into an existing folder. Called only if <see cref="HandlerFeatures.Checkpoint"/>. A dump that has begun is
+    /// not cut off by the token: the container would break.
+    /// </summary>
     Task CheckpointAsync(CheckpointRequest request, CancellationToken cancellationToken) => throw RuntimeException.NotSupported("Checkpoint");
 }

@@ -33,7 +33,7 @@ internal static class AnswerChecks
         failure.Code is { } code && !Enum.IsDefined(code) ? $"{(int)code} is no code of a failure" : failure.Message is null ? "a failure has no message" : null;
 
     private static string? Find(HandlerCheck check) =>
-        Texts("check", [check.Reason, check.RuntimeVersion])
+        Texts("check", [check.Reason, check.RuntimeVersion, check.CheckpointReason])
         ?? (check.OciVersion is { } version && Version.TryParse(version.Split('-')[0], out _) ? null : "ociVersion is no version")
         ?? (check.Features is not { RootfsForms: { Count: > 0 } forms } features ? "features are missing"
             : forms.Count > MostNames || forms.Any(static f => !Enum.IsDefined(f)) || !Enum.IsDefined(features.NetworkNamespace) || !Enum.IsDefined(features.Stats)
