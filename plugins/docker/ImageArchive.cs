@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Berth.Abstractions;
+using Berth.Linux;
 
 namespace Berth.Plugins.Docker;
 
@@ -31,7 +32,7 @@ internal sealed class ImageArchive
             using var measure = new MeasuringStream();
             using (var buffered = new BufferedStream(measure, 64 * 1024))
             {
-                entries += LayerTar.Write(folder, buffered, cancellationToken).Entries;
+                entries += Write(folder, buffered, cancellationToken);
                 buffered.Flush();
                 digests.Add(measure.Digest());
                 measured.Add((folder, measure.Length));
@@ -39,6 +40,18 @@ internal sealed class ImageArchive
         }
 
         return new(measured, JsonSerializer.SerializeToUtf8Bytes(config(digests, entries)), tag);
+    }
+
+    private static long Write(string folder, Stream target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return FolderTar.Write(folder, target, cancellationToken).Entries;
+        }
+        catch (InvalidDataException e)
+        {
+            throw RuntimeException.InvalidArgument($"the image: {e.Message}");
+        }
     }
 
     /// <summary>The archive, made while it is read. A failure to make it is thrown by the read.</summary>
@@ -71,21 +84,21 @@ internal sealed class ImageArchive
         var configName = Convert.ToHexStringLower(SHA256.HashData(_config)) + ".json";
         for (var i = 0; i < _layers.Count; i++)
         {
-            TarHeader.Write(target, new() { Name = Encoding.ASCII.GetBytes($"{i}/layer.tar"), Kind = '0', Mode = 0x1A4, Size = _layers[i].Length });
-            _ = LayerTar.Write(_layers[i].Folder, target, cancellationToken);
-            TarHeader.Pad(target, _layers[i].Length);
+            TarArchive.Write(target, new() { Name = Encoding.ASCII.GetBytes($"{i}/layer.tar"), Kind = '0', Mode = 0x1A4, Size = _layers[i].Length });
+            _ = Write(_layers[i].Folder, target, cancellationToken);
+            TarArchive.Pad(target, _layers[i].Length);
         }
 
         WriteFile(target, configName, _config);
         WriteFile(target, "manifest.json", JsonSerializer.SerializeToUtf8Bytes<object[]>(
             [new { Config = configName, RepoTags = (string[])[_tag], Layers = Enumerable.Range(0, _layers.Count).Select(static i => $"{i}/layer.tar") }]));
-        TarHeader.End(target);
+        TarArchive.End(target);
     }
 
     private static void WriteFile(Stream target, string name, byte[] content)
     {
-        TarHeader.Write(target, new() { Name = Encoding.ASCII.GetBytes(name), Kind = '0', Mode = 0x1A4, Size = content.Length });
+        TarArchive.Write(target, new() { Name = Encoding.ASCII.GetBytes(name), Kind = '0', Mode = 0x1A4, Size = content.Length });
         target.Write(content);
-        TarHeader.Pad(target, content.Length);
+        TarArchive.Pad(target, content.Length);
     }
 }

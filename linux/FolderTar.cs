@@ -1,13 +1,12 @@
-using Berth.Abstractions;
-using Berth.Linux;
+using System.Text;
 
-namespace Berth.Plugins.Docker;
+namespace Berth.Linux;
 
 /// <summary>
 /// Writes a layer's folder, as overlayfs takes it, as the archive that images are made of: names sorted, so that the same
-/// folder gives the same bytes, and overlayfs's marks turned into the <c>.wh.</c> names of the image format.
+/// folder gives the same bytes, and overlayfs's marks turned into the <c>.wh.</c> names of the image format, or told apart.
 /// </summary>
-internal sealed class LayerTar
+public sealed class FolderTar
 {
     // Each level of the walk holds a descriptor and a stack frame.
     private const int DeepestWalk = 512;
@@ -17,18 +16,43 @@ internal sealed class LayerTar
     private readonly Dictionary<ulong, byte[]> _linked = [];
     private readonly byte[] _buffer = new byte[128 * 1024];
 
-    private LayerTar(Stream target, CancellationToken cancellation) => (_target, _cancellation) = (target, cancellation);
+    private readonly Func<string, bool>? _isLeftOut;
+    private readonly List<string> _hidden = [];
+    private readonly List<string> _opaque = [];
+
+    private FolderTar(Stream target, Func<string, bool>? isLeftOut, CancellationToken cancellation) => (_target, _isLeftOut, _cancellation) = (target, isLeftOut, cancellation);
+
+    /// <summary>With <see cref="WriteChanges"/>: paths that hide what lower layers have there.</summary>
+    public IReadOnlyList<string> Hidden => _hidden;
+
+    /// <summary>With <see cref="WriteChanges"/>: folders that hide what lower layers have in them.</summary>
+    public IReadOnlyList<string> Opaque => _opaque;
 
     /// <summary>How many entries were written.</summary>
     public long Entries { get; private set; }
 
-    public static LayerTar Write(string folder, Stream target, CancellationToken cancellationToken)
+    /// <summary>Writes a layer as images have them.</summary>
+    /// <exception cref="InvalidDataException">It is nested too deep.</exception>
+    public static FolderTar Write(string folder, Stream target, CancellationToken cancellationToken) =>
+        new FolderTar(target, null, cancellationToken).WriteAll(folder);
+
+    /// <summary>
+    /// Writes what a writable layer holds, and tells its marks instead of writing them. Sockets are left out, as no archive can hold one.
+    /// </summary>
+    /// <param name="folder">The layer.</param>
+    /// <param name="target">Gets the archive.</param>
+    /// <param name="isLeftOut">Of a path with a leading slash: that it, with all beneath it, is not the container's.</param>
+    /// <param name="cancellationToken">Ends the walk.</param>
+    /// <exception cref="InvalidDataException">It is nested too deep.</exception>
+    public static FolderTar WriteChanges(string folder, Stream target, Func<string, bool> isLeftOut, CancellationToken cancellationToken) =>
+        new FolderTar(target, isLeftOut, cancellationToken).WriteAll(folder);
+
+    private FolderTar WriteAll(string folder)
     {
-        var tar = new LayerTar(target, cancellationToken);
         using var root = SafeFd.OpenDirectory(folder);
-        tar.WriteFolder(root, [], 1);
-        TarHeader.End(target);
-        return tar;
+        WriteFolder(root, [], 1);
+        TarArchive.End(_target);
+        return this;
     }
 
     private void WriteFolder(SafeFd folder, byte[] path, int depth)
@@ -36,14 +60,23 @@ internal sealed class LayerTar
         _cancellation.ThrowIfCancellationRequested();
         if (depth > DeepestWalk)
         {
-            throw RuntimeException.InvalidArgument($"a layer of the image is nested deeper than {DeepestWalk} folders");
+            throw new InvalidDataException($"a layer is nested deeper than {DeepestWalk} folders");
         }
 
         foreach (var name in FileTree.Names(folder).Order(ByteOrder.Instance))
         {
             var status = FilesAt.Status(folder, name) ?? throw new IOException("a layer of the image changes while it is read");
             byte[] full = path.Length == 0 ? name : [.. path, (byte)'/', .. name];
-            if (status.IsWhiteout)
+            if (_isLeftOut?.Invoke(Show(full)) is true)
+            {
+                continue;
+            }
+
+            if (status.IsWhiteout && _isLeftOut is not null)
+            {
+                _hidden.Add(Show(full));
+            }
+            else if (status.IsWhiteout)
             {
                 Put(new() { Name = [.. full[..^name.Length], .. ".wh."u8, .. name], Kind = '0', Mode = 0x180 });
             }
@@ -56,7 +89,7 @@ internal sealed class LayerTar
 
     private void WriteEntry(SafeFd folder, byte[] name, byte[] path, FileStatus status, int depth)
     {
-        var entry = new TarEntry
+        var entry = new TarMember
         {
             Name = path,
             Kind = '0',
@@ -82,7 +115,11 @@ internal sealed class LayerTar
         {
             case FileKind.Folder:
                 Put(entry with { Name = [.. path, (byte)'/'], Kind = '5' });
-                if (isOpaque)
+                if (isOpaque && _isLeftOut is not null)
+                {
+                    _opaque.Add(Show(path));
+                }
+                else if (isOpaque)
                 {
                     Put(new() { Name = [.. path, .. "/.wh..wh..opq"u8], Kind = '0', Mode = 0x180 });
                 }
@@ -112,9 +149,11 @@ internal sealed class LayerTar
         }
     }
 
-    private void Put(TarEntry entry)
+    private static string Show(byte[] path) => "/" + Encoding.UTF8.GetString(path);
+
+    private void Put(TarMember entry)
     {
-        TarHeader.Write(_target, entry);
+        TarArchive.Write(_target, entry);
         Entries++;
     }
 
@@ -154,7 +193,7 @@ internal sealed class LayerTar
             rest -= count;
         }
 
-        TarHeader.Pad(_target, size);
+        TarArchive.Pad(_target, size);
     }
 
     private sealed class ByteOrder : IComparer<byte[]>

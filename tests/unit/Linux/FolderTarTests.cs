@@ -4,9 +4,9 @@ using Berth.Linux;
 using Berth.Plugins.Docker;
 using Xunit;
 
-namespace Berth.Tests.Unit.Plugins.Docker;
+namespace Berth.Tests.Unit.Linux;
 
-public sealed class LayerTarTests
+public sealed class FolderTarTests
 {
     [Fact]
     public void Write_OfALayer_GivesTheImageFormatBack()
@@ -28,8 +28,8 @@ public sealed class LayerTarTests
         }
 
         using var archive = new MemoryStream();
-        LayerTar.Write(layer, archive, CancellationToken.None);
-        Assert.Equal(0, archive.Length % TarHeader.Block);
+        FolderTar.Write(layer, archive, CancellationToken.None);
+        Assert.Equal(0, archive.Length % TarArchive.Block);
         Assert.True(archive.GetBuffer().AsSpan(0, (int)archive.Length).IndexOf((byte[])[.. "SCHILY.xattr.user.key="u8, 0xFF, 0x00, 0x7F, (byte)'\n']) > 0);
         archive.Position = 0;
         var entries = new Dictionary<string, System.Formats.Tar.TarEntry>();
@@ -70,7 +70,7 @@ public sealed class LayerTarTests
         foreach (var size in Enumerable.Range(60, 60))
         {
             target.SetLength(0);
-            TarHeader.Write(target, new() { Name = "f"u8.ToArray(), Kind = '0', Attributes = [new("user.a"u8.ToArray(), Encoding.ASCII.GetBytes(new string('v', size)))] });
+            TarArchive.Write(target, new() { Name = "f"u8.ToArray(), Kind = '0', Attributes = [new("user.a"u8.ToArray(), Encoding.ASCII.GetBytes(new string('v', size)))] });
             target.Position = 0;
             using var reader = new TarReader(target, leaveOpen: true);
             var entry = Assert.IsType<PaxTarEntry>(reader.GetNextEntry());
@@ -81,7 +81,31 @@ public sealed class LayerTarTests
     private static string Digest(string layer)
     {
         using var measure = new MeasuringStream();
-        LayerTar.Write(layer, measure, CancellationToken.None);
+        FolderTar.Write(layer, measure, CancellationToken.None);
         return measure.Digest();
+    }
+
+    [Fact]
+    public void WriteChanges_OfAWritableLayer_TellsMarks_AndLeavesOutWhatIsMounted()
+    {
+        using var folder = new TempFolder();
+        var layer = Directory.CreateDirectory(Path.Combine(folder.Path, "layer")).FullName;
+        Directory.CreateDirectory(Path.Combine(layer, "new"));
+        Directory.CreateDirectory(Path.Combine(layer, "mounted"));
+        File.WriteAllText(Path.Combine(layer, "new", "file"), "x");
+        File.WriteAllText(Path.Combine(layer, "mounted", "file"), "x");
+        using (var root = SafeFd.OpenDirectory(layer))
+        {
+            FilesAt.CreateNode(root, "removed"u8, FileKind.CharacterDevice, 0, 0);
+            Assert.True(ExtendedAttributes.TrySet(root, "new"u8, "trusted.overlay.opaque"u8, "y"u8));
+        }
+
+        using var archive = new MemoryStream();
+        var changes = FolderTar.WriteChanges(layer, archive, static p => p == "/mounted", CancellationToken.None);
+        archive.Position = 0;
+        using var reader = new TarReader(archive);
+        Assert.Equal(("new/", "new/file", null), (reader.GetNextEntry()!.Name, reader.GetNextEntry()!.Name, reader.GetNextEntry()?.Name));
+        Assert.Equal(["/removed"], changes.Hidden);
+        Assert.Equal(["/new"], changes.Opaque);
     }
 }

@@ -1,30 +1,39 @@
 using System.Globalization;
 using System.Text;
 
-namespace Berth.Plugins.Docker;
+namespace Berth.Linux;
 
-/// <summary>An entry of an archive.</summary>
-internal sealed record TarEntry
+/// <summary>An entry of a tar archive.</summary>
+public sealed record TarMember
 {
+    /// <summary>The path, without a slash before it.</summary>
     public required byte[] Name { get; init; }
 
     /// <summary>As ustar has them: 0 file, 1 hard link, 2 symbolic link, 3 and 4 devices, 5 folder, 6 FIFO.</summary>
     public required char Kind { get; init; }
 
+    /// <summary>Of links.</summary>
     public byte[] LinkTarget { get; init; } = [];
 
+    /// <summary>The permission bits.</summary>
     public int Mode { get; init; }
 
+    /// <summary>The owner.</summary>
     public uint Uid { get; init; }
 
+    /// <summary>The group.</summary>
     public uint Gid { get; init; }
 
+    /// <summary>Bytes of content.</summary>
     public long Size { get; init; }
 
+    /// <summary>Since 1970.</summary>
     public long ModifiedSeconds { get; init; }
 
+    /// <summary>Of devices.</summary>
     public uint DeviceMajor { get; init; }
 
+    /// <summary>Of devices.</summary>
     public uint DeviceMinor { get; init; }
 
     /// <summary>Extended attributes, with values of any bytes.</summary>
@@ -35,14 +44,15 @@ internal sealed record TarEntry
 /// The pax interchange format (pax(1), POSIX): ustar headers, and before them records for what these cannot hold. Names and
 /// attribute values are bytes: what the base library writes must be text.
 /// </summary>
-internal static class TarHeader
+public static class TarArchive
 {
+    /// <summary>All is filled up to a multiple of it.</summary>
     public const int Block = 512;
     private const int NameRoom = 100;
     private const long LargestSize = 0x1_FFFF_FFFF, LargestId = 0x1F_FFFF;
 
     /// <summary>Writes the headers of an entry.</summary>
-    public static void Write(Stream target, TarEntry entry)
+    public static void Write(Stream target, TarMember entry)
     {
         var records = Records(entry);
         if (records.Length > 0)
@@ -68,7 +78,7 @@ internal static class TarHeader
     /// <summary>Two blocks of zeros.</summary>
     public static void End(Stream target) => target.Write(new byte[2 * Block]);
 
-    private static byte[] Records(TarEntry entry)
+    private static byte[] Records(TarMember entry)
     {
         using var records = new MemoryStream();
         AddText(entry.Name.Length > NameRoom, "path", entry.Name);
@@ -110,7 +120,7 @@ internal static class TarHeader
 
     private static int Digits(int number) => number.ToString(CultureInfo.InvariantCulture).Length;
 
-    private static byte[] Ustar(TarEntry entry)
+    private static byte[] Ustar(TarMember entry)
     {
         var header = new byte[Block];
         Cut(entry.Name).CopyTo(header, 0);
