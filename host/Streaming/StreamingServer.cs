@@ -1,8 +1,11 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Berth.Abstractions;
 using Berth.Configuration;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Berth.Streaming;
 
@@ -10,7 +13,7 @@ namespace Berth.Streaming;
 /// Serves the URLs of <see cref="StreamingUrls"/> on a listener of its own; only the kubelet of this node comes to it. Pods
 /// matter more than shells in them: a listener that cannot be had is a warning, and then an Exec says why it does not work.
 /// </summary>
-public sealed class StreamingServer(StreamingOptions options, StreamingEndpoint endpoint, ILogger<StreamingServer> log) : IHostedService, IAsyncDisposable
+public sealed class StreamingServer(StreamingOptions options, StreamingCertificate certificate, StreamingEndpoint endpoint, ILogger<StreamingServer> log) : IHostedService, IAsyncDisposable
 {
     // Sessions at a time; each has threads of nobody, some pipes and at most a few MiB.
     private const int MaxConnections = 2000;
@@ -24,7 +27,7 @@ public sealed class StreamingServer(StreamingOptions options, StreamingEndpoint 
     public Uri RequireAddress() =>
         _server?.Urls.FirstOrDefault() is { } url
             ? Reachable(new Uri(url + "/"))
-            : throw RuntimeException.Unavailable($"the streaming server does not listen on {options.Listen}: {_failure}; correct streaming.listen");
+            : throw RuntimeException.Unavailable($"the streaming server does not listen on {options.Listen}: {_failure}; correct streaming.*");
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -32,6 +35,7 @@ public sealed class StreamingServer(StreamingOptions options, StreamingEndpoint 
         var server = Build(IPEndPoint.Parse(options.Listen));
         try
         {
+            _ = certificate.IsWanted ? certificate.Current() : null;
             await server.StartAsync(cancellationToken);
         }
         catch (Exception e) when (e is IOException or SocketException)
@@ -72,7 +76,7 @@ public sealed class StreamingServer(StreamingOptions options, StreamingEndpoint 
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(address, static listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(address, Listen);
             kestrel.AddServerHeader = false;
             (kestrel.Limits.MaxConcurrentConnections, kestrel.Limits.MaxConcurrentUpgradedConnections) = (MaxConnections, MaxConnections);
         });
@@ -83,6 +87,22 @@ public sealed class StreamingServer(StreamingOptions options, StreamingEndpoint 
         Map<AttachTicket>(server, "attach");
         Map<PortForwardTicket>(server, "portforward");
         return server;
+    }
+
+    private void Listen(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        if (certificate.IsWanted)
+        {
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+                {
+                    ServerCertificateContext = certificate.Current(),
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                }),
+            });
+        }
     }
 
     private void Map<T>(WebApplication server, string kind)

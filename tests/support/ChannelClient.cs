@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Berth.Tests.Support;
@@ -18,16 +19,22 @@ public sealed class ChannelClient : IAsyncDisposable
 
     /// <param name="url">As the server gave it.</param>
     /// <param name="protocols">With commas between; empty offers none.</param>
-    public static async Task<ChannelClient> ConnectAsync(string url, string protocols)
+    /// <param name="isTrusted">Of the server's certificate, for https.</param>
+    public static async Task<ChannelClient> ConnectAsync(string url, string protocols, Func<X509Certificate?, bool>? isTrusted = null)
     {
         var client = new ChannelClient();
+        if (isTrusted is not null)
+        {
+            client._socket.Options.RemoteCertificateValidationCallback = (_, certificate, _, _) => isTrusted(certificate);
+        }
+
         foreach (var protocol in protocols.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
             client._socket.Options.AddSubProtocol(protocol);
         }
 
         using var limit = new CancellationTokenSource(Limit);
-        await client._socket.ConnectAsync(new UriBuilder(url) { Scheme = "ws" }.Uri, limit.Token);
+        await client._socket.ConnectAsync(new UriBuilder(url) { Scheme = isTrusted is null ? "ws" : "wss" }.Uri, limit.Token);
         client._base64 = client.Protocol?.Contains("base64", StringComparison.Ordinal) ?? false;
         return client;
     }
