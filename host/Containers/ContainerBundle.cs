@@ -12,12 +12,19 @@ public sealed class ContainerBundle(OciSpecBuilder builder, HostFacts host, Cgro
     /// <summary>Writes it; the result says whom the process runs as.</summary>
     /// <param name="plan">The container.</param>
     /// <param name="mounts">Its mounts, with paths of the host where the request has images.</param>
-    public ContainerUser Write(ContainerPlan plan, IReadOnlyList<MountSpec> mounts)
+    /// <param name="appArmorMissing">Why the default AppArmor profile cannot be had; empty if it can.</param>
+    public ContainerUser Write(ContainerPlan plan, IReadOnlyList<MountSpec> mounts, string appArmorMissing)
     {
-        var input = ToInput(plan, mounts);
+        var labels = plan.Check.Features.HostProcesses ? SelinuxLabels.Of(plan.Container.Spec.Security, host, plan.Sandbox.Id) : null;
+        var input = ToInput(plan, mounts) with { AppArmorMissing = appArmorMissing, Selinux = labels };
         var result = CdiInjection.Apply(plan.Classes.Apply(builder.Build(input)), plan.Cdi, input, host);
         var users = PodUsers.Of(plan.Sandbox);
         HostFolders.Create(result.FoldersToCreate);
+        if (labels is not null)
+        {
+            SelinuxRelabel.Apply(mounts, labels.Mount);
+        }
+
         if (users is not null)
         {
             HostFolders.GiveTo(users, result.FoldersToCreate.Where(f => ContainerPath.IsBeneath(f, input.VolumesDirectory)));

@@ -153,18 +153,52 @@ public sealed class SecurityTests(Suite suite)
     }
 
     [Fact]
-    public async Task SecurityModules_ThatTheKernelLacks_AreRefusedUnlessNothingIsAsked()
+    public async Task SecurityModules_ThatTheKernelLacks_AreRefusedByName_AndTheirDefaultsAreNothing()
     {
         Assert.SkipWhen(Linux.Kernel.HasAppArmor || Linux.Kernel.HasSelinux, "this kernel has one of them");
         await using var pod = await suite.PodAsync();
-        var labelled = Requests.Idle();
-        labelled.Linux.SecurityContext.SelinuxOptions = new() { Type = "container_t", Level = "s0:c1,c2" };
-        Assert.Contains("SELinux", (await RefusedAsync(pod, labelled)).Status.Detail, StringComparison.Ordinal);
+        var confined = Requests.Idle();
+        confined.Linux.SecurityContext.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = "mine" };
+        Assert.Contains("AppArmor is not enabled", (await RefusedAsync(pod, confined)).Status.Detail, StringComparison.Ordinal);
         var plain = Requests.Script("plain", "echo ran");
         plain.Linux.SecurityContext.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault };
-        plain.Linux.SecurityContext.SelinuxOptions = new();
+        plain.Linux.SecurityContext.SelinuxOptions = new() { Type = "spc_t", Level = "s0" };
         plain.Mounts.Add(new Mount { HostPath = "/tmp", ContainerPath = "/data", Readonly = true, SelinuxRelabel = true });
         Assert.Equal("ran", await pod.OutputAsync(plain));
+    }
+
+    [Theory, MemberData(nameof(UnifiedCgroupTests.Handlers), MemberType = typeof(UnifiedCgroupTests))]
+    public async Task AppArmor_OfTheKernel_ConfinesAsAsked(string handler)
+    {
+        Assert.SkipUnless(Linux.Kernel.HasAppArmor, "this kernel has no AppArmor; tests/node/run has one that does");
+        const string Look = "cat /proc/self/attr/current; mount -t tmpfs none /tmp 2>/dev/null && echo mounted || echo refused";
+        await using var pod = await suite.PodAsync(handler, static p => p.Linux.SecurityContext.Privileged = true);
+        foreach (var (name, change, expected) in ((string, Action<LinuxContainerSecurityContext>, string)[])
+            [
+                ("unset", static _ => { }, "berth-default (enforce)\nrefused"),
+                ("default", static s => s.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.RuntimeDefault }, "berth-default (enforce)\nrefused"),
+                ("unconfined", static s => s.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.Unconfined }, "unconfined\nmounted"),
+                ("loaded", static s => s.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = "berth-default" }, "berth-default (enforce)\nrefused"),
+                ("privileged", static s => s.Privileged = true, "unconfined\nmounted"),
+            ])
+        {
+            var container = Requests.Script(name, Look);
+            container.Linux.SecurityContext.Capabilities.AddCapabilities.Add("SYS_ADMIN");
+            change(container.Linux.SecurityContext);
+            Assert.Equal((name, expected), (name, await pod.OutputAsync(container)));
+        }
+
+        var absent = Requests.Idle("absent");
+        absent.Linux.SecurityContext.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost, LocalhostRef = "no-such-profile" };
+        var refusal = await RefusedAsync(pod, absent);
+        Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
+        Assert.Contains("no-such-profile", refusal.Status.Detail, StringComparison.Ordinal);
+
+        // It hears its stop signal, and an exec is confined as it is.
+        var id = await pod.StartAsync(Requests.Idle());
+        Assert.Equal((0, "berth-default (enforce)\n", ""), await pod.ExecAsync(id, "cat", "/proc/self/attr/current"));
+        await suite.Client.Runtime.StopContainerAsync(new() { ContainerId = id, Timeout = 20 });
+        Assert.Equal(0, (await pod.StatusAsync(id)).ExitCode);
     }
 
     [Fact]

@@ -20,7 +20,8 @@ public sealed record HostFacts
 
     public required bool HasAppArmor { get; init; }
 
-    public required bool HasSelinux { get; init; }
+    /// <summary>Null without SELinux.</summary>
+    public SelinuxPolicy? Selinux { get; init; }
 
     /// <summary>As seccomp profiles name it (GOARCH).</summary>
     public required string Architecture { get; init; }
@@ -44,7 +45,7 @@ public sealed record HostFacts
             HasHugetlbController = cgroups.HasHugetlb,
             HasSwapController = cgroups.HasSwap,
             HasAppArmor = Kernel.HasAppArmor,
-            HasSelinux = Kernel.HasSelinux,
+            Selinux = Kernel.HasSelinux ? SelinuxPolicy.Read("/etc/selinux") : null,
             Architecture = Kernel.Architecture,
             KernelVersion = Kernel.Version,
             HasResctrl = File.Exists(Path.Combine(Resctrl, "schemata")),

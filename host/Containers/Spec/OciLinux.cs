@@ -19,6 +19,8 @@ public sealed record OciLinux
 
     public OciSeccomp? Seccomp { get; init; }
 
+    public string? MountLabel { get; init; }
+
     public IReadOnlyList<string>? MaskedPaths { get; init; }
 
     public IReadOnlyList<string>? ReadonlyPaths { get; init; }

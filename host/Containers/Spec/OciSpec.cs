@@ -40,6 +40,8 @@ public sealed record OciProcess
     public int? OomScoreAdj { get; init; }
 
     public string? ApparmorProfile { get; init; }
+
+    public string? SelinuxLabel { get; init; }
 }
 
 public sealed record OciUser

@@ -12,7 +12,6 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
     /// <exception cref="RuntimeException">The request contradicts itself, or this host or handler cannot do what it asks.</exception>
     public SpecResult Build(SpecInput input)
     {
-        SecurityModules.RefuseSelinux(input.Container.Security, host);
         var security = input.Container.Security;
         var capabilities = CapabilityPlan.Create(security, host.BoundingSet);
         var user = UserResolver.Resolve(input.RootfsPath, input.Image.User, security);
@@ -55,7 +54,8 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
             Capabilities = capabilities.ToOci(),
             NoNewPrivileges = container.Security.NoNewPrivileges,
             OomScoreAdj = OomScore.Clamp(container.Resources.OomScoreAdj, host.OomScoreFloor),
-            ApparmorProfile = input.Features.AppArmor ? SecurityModules.AppArmorProfile(container.Security, host) : null,
+            ApparmorProfile = input.Features.AppArmor ? SecurityModules.AppArmorProfile(container.Security, host, input.AppArmorMissing) : null,
+            SelinuxLabel = input.Selinux?.Process,
         };
     }
 
@@ -74,6 +74,7 @@ public sealed class OciSpecBuilder(HostFacts host, SeccompProfiles seccomp)
             RootfsPropagation = propagation,
             Seccomp = FindSeccomp(input, capabilities),
             MaskedPaths = security.Privileged ? null : ProcPaths(security.MaskedPaths, "masked path"),
+            MountLabel = input.Selinux?.Mount,
             ReadonlyPaths = security.Privileged ? null : ProcPaths(security.ReadOnlyPaths, "read-only path"),
         };
     }

@@ -3,34 +3,25 @@ using Berth.Linux;
 
 namespace Berth.Containers.Spec;
 
-/// <summary>AppArmor and SELinux: applied as asked, or the container is refused.</summary>
+/// <summary>AppArmor: applied as asked, or the container is refused.</summary>
 internal static class SecurityModules
 {
     /// <summary>The AppArmor profile to run under; null is none.</summary>
-    internal static string? AppArmorProfile(SecurityContext security, HostFacts host) => security switch
+    /// <param name="security">What is asked for.</param>
+    /// <param name="host">The machine.</param>
+    /// <param name="missing">Why the default profile cannot be had; empty if it can.</param>
+    internal static string? AppArmorProfile(SecurityContext security, HostFacts host, string missing) => security switch
     {
-        { Privileged: true } or { Apparmor: null or { Type: SecurityProfileType.Unconfined } } => null,
+        { Privileged: true } or { Apparmor.Type: SecurityProfileType.Unconfined } => null,
 
-        // On a kernel without AppArmor the default is nothing to load; with it, there must be a profile behind the word.
-        { Apparmor.Type: SecurityProfileType.RuntimeDefault } => host.HasAppArmor
-            ? throw new RuntimeException(
-                RuntimeErrorCode.NotSupported,
-                "the AppArmor profile RuntimeDefault is asked for, but the gateway has none of its own; name a loaded profile (Localhost), or ask for none")
-            : null,
+        // On a kernel without AppArmor the default is nothing; with it, there must be a profile behind the word.
+        { Apparmor: null } => host.HasAppArmor && missing.Length == 0 ? AppArmorDefault.Name : null,
+        { Apparmor.Type: SecurityProfileType.RuntimeDefault } =>
+            !host.HasAppArmor ? null
+            : missing.Length == 0 ? AppArmorDefault.Name
+            : throw RuntimeException.FailedPrecondition($"the AppArmor profile RuntimeDefault is asked for, but {AppArmorDefault.Name} is not loaded: {missing}"),
         { Apparmor.LocalhostRef: var name } => Localhost(name, host),
     };
-
-    internal static void RefuseSelinux(SecurityContext security, HostFacts host)
-    {
-        if (security.Selinux is { User: "", Role: "", Type: "", Level: "" } or null)
-        {
-            return;
-        }
-
-        throw host.HasSelinux
-            ? new RuntimeException(RuntimeErrorCode.NotSupported, "SELinux options are asked for, but labels are not supported; leave them out")
-            : RuntimeException.FailedPrecondition("SELinux options are asked for, but no SELinux policy is loaded on this host; leave them out");
-    }
 
     private static string Localhost(string name, HostFacts host) =>
         !host.HasAppArmor

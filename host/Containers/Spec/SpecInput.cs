@@ -46,6 +46,12 @@ public sealed record SpecInput
     /// <summary>What the handler can do.</summary>
     public required HandlerFeatures Features { get; init; }
 
+    /// <summary>Why Berth's own AppArmor profile cannot be had; empty if it can, or is not wanted.</summary>
+    public string AppArmorMissing { get; init; } = "";
+
+    /// <summary>Null: none.</summary>
+    public SelinuxLabels? Selinux { get; init; }
+
     /// <summary>Annotations for the runtime: those that the gateway sets, and the pod's that the operator lets through.</summary>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 }

@@ -84,19 +84,24 @@ public sealed class OciSpecBuilderTests : IDisposable
     [Fact]
     public void Build_SecurityModules_AreAppliedOrRefused()
     {
-        Build(new() { Apparmor = new(SecurityProfileType.RuntimeDefault, ""), Selinux = new("", "", "", "") });
-        Build(new() { Apparmor = new(SecurityProfileType.Unconfined, "") });
-        Refused(new() { Apparmor = new(SecurityProfileType.Localhost, "x") }, RuntimeErrorCode.FailedPrecondition);
-        Refused(new() { Selinux = new("", "", "", "s0") }, RuntimeErrorCode.FailedPrecondition);
-        TestRootfs.Refused(
-            () => Build(new() { Apparmor = new(SecurityProfileType.RuntimeDefault, "") }, TestRootfs.Host with { HasAppArmor = true }),
-            RuntimeErrorCode.NotSupported);
-        TestRootfs.Refused(
-            () => Build(new() { Selinux = new("", "", "", "s0") }, TestRootfs.Host with { HasSelinux = true }), RuntimeErrorCode.NotSupported);
+        var without = TestRootfs.Host;
+        var with = without with { HasAppArmor = true };
+        var byDefault = new SecurityContext { Apparmor = new(SecurityProfileType.RuntimeDefault, "") };
+        Assert.Null(Build(byDefault, without));
+        Assert.Null(Build(new(), without));
+        Assert.Equal("berth-default", Build(byDefault, with));
+        Assert.Equal("berth-default", Build(new(), with));
+        Assert.Null(Build(new() { Apparmor = new(SecurityProfileType.Unconfined, "") }, with));
+        Assert.Null(Build(byDefault with { Privileged = true }, with));
 
-        void Build(SecurityContext security, HostFacts? host = null) => TestRootfs.Build(_rootfs.Input(TestRootfs.Container(security)), host);
+        // What is asked for by name must be there; what nobody asked for may be missing.
+        Assert.Null(Build(new(), with, missing: "no parser"));
+        TestRootfs.Refused(() => Build(byDefault, with, missing: "no parser"), RuntimeErrorCode.FailedPrecondition);
+        TestRootfs.Refused(() => Build(new() { Apparmor = new(SecurityProfileType.Localhost, "x") }, without), RuntimeErrorCode.FailedPrecondition);
+        TestRootfs.Refused(() => Build(new() { Apparmor = new(SecurityProfileType.Localhost, "no-such-profile") }, with), RuntimeErrorCode.FailedPrecondition);
 
-        void Refused(SecurityContext security, RuntimeErrorCode code) => TestRootfs.Refused(() => Build(security), code);
+        string? Build(SecurityContext security, HostFacts host, string missing = "") =>
+            TestRootfs.Build(_rootfs.Input(TestRootfs.Container(security)) with { AppArmorMissing = missing }, host).Spec.Process.ApparmorProfile;
     }
 
     [Fact]

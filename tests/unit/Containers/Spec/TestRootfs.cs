@@ -33,7 +33,6 @@ internal sealed class TestRootfs : IDisposable
         HasHugetlbController = false,
         HasSwapController = true,
         HasAppArmor = false,
-        HasSelinux = false,
         Architecture = "amd64",
         KernelVersion = new(6, 1, 0),
     };
