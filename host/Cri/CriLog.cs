@@ -19,4 +19,7 @@ internal static partial class CriLog
 
     [LoggerMessage(EventId = 104, Level = LogLevel.Information, Message = "removed the stale socket {Path}")]
     public static partial void StaleSocketRemoved(this ILogger logger, string path);
+
+    [LoggerMessage(EventId = 105, Level = LogLevel.Information, Message = "image {Image} is removed, and still used by {Containers}: its layers go with the last of them")]
+    public static partial void RemovedInUse(this ILogger logger, string image, string containers);
 }

@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Containers;
 using Berth.Containers.Rootfs;
 using Berth.Cri.Mapping;
 using Berth.Cri.Protos;
@@ -12,7 +13,7 @@ namespace Berth.Cri;
 /// <summary>CRI's ImageService; see <see cref="RuntimeService"/> for what is where.</summary>
 [BindServiceMethod(typeof(StrictBinder), nameof(StrictBinder.Images))]
 public sealed class ImageService(
-    ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, BerthMetrics metrics) : Protos.ImageService.ImageServiceBase
+    ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, ContainerRegistry containers, BerthMetrics metrics, ILogger<ImageService> log) : Protos.ImageService.ImageServiceBase
 {
     public override Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
     {
@@ -70,11 +71,22 @@ public sealed class ImageService(
     public override async Task<RemoveImageResponse> RemoveImage(RemoveImageRequest request, ServerCallContext context)
     {
         var reference = ImageMapping.Reference(request.Image);
+        var users = UsersOf(reference);
         await Task.Run(() => store.Remove(reference), context.CancellationToken);
+        if (users.Count > 0)
+        {
+            log.RemovedInUse(reference, string.Join(", ", users));
+        }
+
         blocks.Collect();
         await copies.CollectAsync(context.CancellationToken);
         return new();
     }
+
+    // As an image, or as a volume of it.
+    private List<string> UsersOf(string reference) => store.Find(reference) is not { } image
+        ? []
+        : [.. containers.All().Where(c => c.ImageId == image.Id || c.VolumeImageIds.Contains(image.Id)).Select(static c => c.Id).Take(20)];
 
     public override async Task<ImageFsInfoResponse> ImageFsInfo(ImageFsInfoRequest request, ServerCallContext context)
     {

@@ -175,6 +175,8 @@ public sealed class ImageTests(Suite suite)
         container.Image.Image = reference;
         var id = await pod.StartAsync(container);
         await suite.Client.Images.RemoveImageAsync(new() { Image = new() { Image = reference } });
+        Assert.Null((await suite.Client.Images.ImageStatusAsync(new() { Image = new() { Image = reference } })).Image);
+        Assert.Contains($"image {reference} is removed, and still used by {id}", suite.Gateway.Log, StringComparison.Ordinal);
         Assert.Equal((0, "x\n", ""), await pod.ExecAsync(id, "sh", "-c", "echo x | cat"));
     }
 

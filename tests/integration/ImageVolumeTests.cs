@@ -33,6 +33,7 @@ public sealed class ImageVolumeTests(Suite suite)
 
         // Its files stay for the container, whatever a removal answers.
         await RemoveAsync(imageId);
+        Assert.Contains($"image {imageId} is removed, and still used by {id}", suite.Gateway.Log, StringComparison.Ordinal);
         Assert.Equal("deep\n", (await pod.ExecAsync(id, "cat", "/whole/models/deep/note")).Output);
         await suite.Client.Runtime.RemoveContainerAsync(new() { ContainerId = id });
         await RemoveAsync(imageId);
