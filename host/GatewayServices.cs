@@ -5,6 +5,7 @@ using Berth.Common;
 using Berth.Configuration;
 using Berth.Containers;
 using Berth.Containers.Cdi;
+using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Cri;
@@ -150,12 +151,22 @@ internal static class GatewayServices
         .AddSingleton(new ContainerPaths(options.Gateway.State))
         .AddSingleton(static s => new SeccompProfiles(s.GetRequiredService<BerthOptions>().Security.SeccompProfile, s.GetRequiredService<HostFacts>()))
         .AddSingleton<OciSpecBuilder>()
+        .AddSingleton(static s => new AppArmorDefault(s.GetRequiredService<HostFacts>(), Path.Combine(s.GetRequiredService<BerthOptions>().Gateway.State, "apparmor")))
         .AddSingleton(options.Devices)
         .AddSingleton<CdiRegistry>()
         .AddSingleton<BlockioClasses>()
         .AddSingleton<ResourceClasses>()
         .AddSingleton<ContainerRegistry>()
         .AddSingleton<VolumeImages>()
+        .AddSingleton(static s => new CheckpointFolders(
+            s.GetRequiredService<BerthOptions>().Gateway.Root, s.GetRequiredService<Cgroups>(), s.GetRequiredService<ILogger<CheckpointFolders>>()))
+        .AddSingleton<CheckpointSources>()
+        .AddSingleton<ContainerRestores>()
+        .AddSingleton<ContainerDumps>()
+        .AddSingleton<ContainerCheckpointer>()
+        .AddSingleton<PodCheckpointer>()
+        .AddSingleton<PodRestorer>()
+        .AddSingleton<CheckpointVerbs>()
         .AddSingleton<ContainerPlanner>()
         .AddSingleton<ContainerBundle>()
         .AddSingleton<HandlerImageTable>()
@@ -194,6 +205,7 @@ internal static class GatewayServices
     private static void AddStreaming(IServiceCollection services, BerthOptions options) => services
         .AddSingleton(options.Streaming)
         .AddSingleton<StreamTickets>()
+        .AddSingleton<StreamingCertificate>()
         .AddSingleton<ExecSession>()
         .AddSingleton<AttachSession>()
         .AddSingleton<ConsoleServing>()

@@ -78,6 +78,20 @@ public sealed class Cgroups(CgroupLayout layout)
     public Task KillAsync(string path, CancellationToken cancellationToken) =>
         TrackedFolder(path) is { } folder ? CgroupKiller.KillAsync(folder, cancellationToken) : Task.CompletedTask;
 
+    /// <summary>Stops every process in the cgroup and beneath it, and waits until none runs.</summary>
+    /// <exception cref="LinuxException">The kernel does not do it.</exception>
+    public Task FreezeAsync(string path, CancellationToken cancellationToken) =>
+        FreezerFolder(path) is { } folder ? CgroupFreezer.FreezeAsync(folder, layout.Mode == CgroupMode.V2, cancellationToken) : Task.CompletedTask;
+
+    /// <summary>Lets them run on. A cgroup that is gone, or was not frozen, is success.</summary>
+    public void Thaw(string path)
+    {
+        if (FreezerFolder(path) is { } folder)
+        {
+            CgroupFreezer.Thaw(folder, layout.Mode == CgroupMode.V2);
+        }
+    }
+
     /// <summary>Removes the cgroup and all beneath it from every hierarchy; it must hold no process. Absent is success.</summary>
     /// <exception cref="LinuxException">It stayed busy.</exception>
     public Task RemoveAsync(string path, CancellationToken cancellationToken) => RemoveFoldersAsync(layout.Hierarchies.Select(h => h.Folder(path)), cancellationToken);
@@ -155,6 +169,9 @@ public sealed class Cgroups(CgroupLayout layout)
     private string? TrackedFolder(string path) =>
         new[] { layout.Mode == CgroupMode.V2 ? layout.Unified : null, layout.Find("freezer"), layout.Find("pids"), layout.Find("memory") }
             .Select(h => h?.Folder(path)).FirstOrDefault(static f => f is not null && Directory.Exists(f));
+
+    private string? FreezerFolder(string path) =>
+        (layout.Mode == CgroupMode.V2 ? layout.Unified : layout.Find("freezer"))?.Folder(path) is { } folder && Directory.Exists(folder) ? folder : null;
 
     // As far as the kernel lets us: a cgroup that holds processes itself (EBUSY), or is another's (EACCES), keeps what it has.
     private static void EnableControllers(string folder)

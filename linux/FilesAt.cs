@@ -25,6 +25,19 @@ public static unsafe class FilesAt
     public static SafeFd OpenSubfolder(SafeFd folder, ReadOnlySpan<byte> name) =>
         OpenAt2(folder, name, O_RDONLY | O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 
+    /// <summary>Opens a regular file beneath a folder for reading, by a path without links. What is no regular file is not waited for (ENODEV).</summary>
+    public static SafeFd OpenRegular(SafeFd folder, ReadOnlySpan<byte> path)
+    {
+        var file = OpenAt2(folder, path, O_RDONLY | O_NONBLOCK, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+        if (FileStatus.Of(file).Kind == FileKind.Regular)
+        {
+            return file;
+        }
+
+        file.Dispose();
+        throw new LinuxException("open", $"{NativeName.Show(path)} (not a regular file)", ENODEV);
+    }
+
     /// <summary>
     /// Names a file or folder as a process whose root is <paramref name="root"/> would, without opening it: a device or a
     /// FIFO is left alone (O_PATH). A link at the end of the path is followed if asked for.

@@ -113,6 +113,39 @@ public static class Namespaces
         Pin("uts", pins.Uts);
     }
 
+    /// <summary>The host name in a UTS namespace, which a path names.</summary>
+    public static string Hostname(string path) => InUts(path, static () =>
+    {
+        using var name = SafeFd.OpenRead("/proc/sys/kernel/hostname");
+        Span<byte> text = stackalloc byte[128];
+        return Encoding.UTF8.GetString(text[..(name.Read(text) ?? 0)]).TrimEnd('\n');
+    });
+
+    /// <summary>Sets it.</summary>
+    public static void SetHostname(string path, string hostname) => InUts(path, () =>
+    {
+        Check(Libc.sethostname(hostname, Encoding.UTF8.GetByteCount(hostname)), "sethostname", hostname);
+        return true;
+    });
+
+    private static T InUts<T>(string path, Func<T> body)
+    {
+        using var target = SafeFd.OpenRead(path);
+        T result = default!;
+        Exception? failure = null;
+        var thread = new Thread(
+            () => failure = Catch(() =>
+            {
+                Check(Libc.setns(target.Number, Libc.CLONE_NEWUTS), "setns", path);
+                result = body();
+            }),
+            128 * 1024)
+        { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        return failure is null ? result : throw failure;
+    }
+
     /// <summary>Sets up pinned namespaces that another process has made.</summary>
     internal static void SetUp(NamespacePins pins)
     {

@@ -32,6 +32,7 @@ rkt                                    install  systemd-nspawn                  
 tests                                  install  openssl                           openssl
 tests                                  install  go                                golang-go
 tests                                  install  /usr/share/gocode/src/github.com/docker/spdystream golang-github-docker-spdystream-dev
+tests                                  welcome  criu                              criu
 docker                                 unpack   -                                 docker.io
 docker                                 unpack   -                                 containerd
 END

@@ -24,6 +24,8 @@ public sealed record BerthOptions
 
     public DeviceOptions Devices { get; init; } = new();
 
+    public CheckpointOptions Checkpoints { get; init; } = new();
+
     public StreamingOptions Streaming { get; init; } = new();
 
     public MetricsOptions Metrics { get; init; } = new();
@@ -231,9 +233,27 @@ public sealed record DeviceOptions
     public string BlockioFile { get; init; } = "";
 }
 
+/// <summary>
+/// From what containers may go on. A checkpoint decides what runs, and with whose memory, so nothing is believed unless it is named.
+/// </summary>
+public sealed record CheckpointOptions
+{
+    /// <summary>The folders whose archives and pod checkpoints are believed.</summary>
+    public IReadOnlyList<string> RestoreFrom { get; init; } = [];
+
+    /// <summary>Images that are checkpoints are believed; whoever may start a pod may then bring one.</summary>
+    public bool RestoreImages { get; init; }
+}
+
 public sealed record StreamingOptions
 {
     public string Listen { get; init; } = "127.0.0.1:0";
+
+    /// <summary>A PEM file with the certificate and what stands behind it; empty serves without TLS.</summary>
+    public string Certificate { get; init; } = "";
+
+    /// <summary>The PEM file of its key.</summary>
+    public string Key { get; init; } = "";
 }
 
 public sealed record MetricsOptions

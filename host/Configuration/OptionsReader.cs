@@ -21,6 +21,7 @@ internal static class OptionsReader
         Network = root.Object("network", Network) ?? new(),
         Security = root.Object("security", Security) ?? new(),
         Devices = root.Object("devices", Devices) ?? new(),
+        Checkpoints = root.Object("checkpoints", Checkpoints) ?? new(),
         Streaming = root.Object("streaming", Streaming) ?? new(),
         Metrics = root.Object("metrics", Metrics) ?? new(),
         Tracing = root.Object("tracing", Tracing) ?? new(),
@@ -206,8 +207,27 @@ internal static class OptionsReader
         };
     }
 
-    private static StreamingOptions Streaming(ConfigNode node) =>
-        new() { Listen = TcpAddress(node, node.Text("listen") ?? new StreamingOptions().Listen) };
+    private static CheckpointOptions Checkpoints(ConfigNode node) => new()
+    {
+        RestoreFrom = [.. (node.Texts("restoreFrom") ?? []).Select(node.Resolve)],
+        RestoreImages = node.Flag("restoreImages") ?? false,
+    };
+
+    private static StreamingOptions Streaming(ConfigNode node)
+    {
+        var options = new StreamingOptions
+        {
+            Listen = TcpAddress(node, node.Text("listen") ?? new StreamingOptions().Listen),
+            Certificate = node.FilePath("certificate", ""),
+            Key = node.FilePath("key", ""),
+        };
+        if (options.Certificate.Length > 0 != options.Key.Length > 0)
+        {
+            node.Error(options.Key.Length > 0 ? "certificate" : "key", "is missing, for the other is given: TLS takes both, the certificate and its key");
+        }
+
+        return options;
+    }
 
     private static MetricsOptions Metrics(ConfigNode node) =>
         new() { Listen = (node.Text("listen") ?? new MetricsOptions().Listen) is { Length: > 0 } listen ? TcpAddress(node, listen) : "" };

@@ -24,6 +24,8 @@ public static class RestartKeys
         ("cluster", static o => o.Cluster),
         ("tracing", static o => o.Tracing),
         ("streaming.listen", static o => o.Streaming.Listen),
+        ("streaming.certificate", static o => o.Streaming.Certificate),
+        ("streaming.key", static o => o.Streaming.Key),
         ("metrics.listen", static o => o.Metrics.Listen),
     ];
 

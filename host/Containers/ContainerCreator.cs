@@ -1,6 +1,8 @@
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
+using Berth.Containers.Spec;
 using Berth.Linux;
 using Berth.Metrics;
 using Berth.Sandboxes;
@@ -14,6 +16,8 @@ public sealed class ContainerCreator(
     SandboxObjects sandboxes,
     RootfsProvider rootfs,
     VolumeImages volumes,
+    ContainerRestores restores,
+    AppArmorDefault appArmor,
     ContainerBundle bundle,
     ContainerPaths paths,
     ContainerExits exits,
@@ -36,7 +40,7 @@ public sealed class ContainerCreator(
         using var entered = await gate.EnterAsync(planner.RequireReady(sandboxId).Id);
 
         // 1 what cannot work fails here, before anything exists
-        var plan = planner.Plan(sandboxId, spec);
+        var plan = await planner.PlanAsync(sandboxId, spec);
         var container = plan.Container;
 
         // 2 the answer to a retry is the result of the first try
@@ -70,11 +74,14 @@ public sealed class ContainerCreator(
         // 5 the root file system, then the bundle, which reads users from it
         CreateFolders(id);
         var source = await rootfs.MakeAsync(plan);
+        var checkpoint = await restores.MakeAsync(plan.Container);
         start = metrics.PodStartStage(start, "rootfs", plan.Sandbox.Handler);
-        var user = bundle.Write(plan, await volumes.MakeAsync(plan));
+        var missing = await appArmor.EnsureAsync(plan.Container.Spec.Security, plan.Check.Features, CancellationToken.None);
+        var user = bundle.Write(plan, await volumes.MakeAsync(plan), missing);
+        restores.Check(plan.Container);
 
         // 6 the handler
-        var request = ToRequest(plan, source);
+        var request = ToRequest(plan, source) with { RestoreFrom = checkpoint };
         registry.Update(id, c => c with { Request = request, User = user });
         var live = await sandboxes.Require(plan.Sandbox.Id).CreateContainerAsync(request, CancellationToken.None);
 

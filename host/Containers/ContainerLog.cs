@@ -19,4 +19,7 @@ internal static partial class ContainerLog
 
     [LoggerMessage(305, LogLevel.Warning, "the copy of image {ImageId} in the store of handler {Handler} could not be released: {Reason}; it is tried again")]
     public static partial void CopyOwed(ILogger logger, string imageId, string handler, string reason);
+
+    [LoggerMessage(306, LogLevel.Warning, "the checkpoint of {Subject} was cut off by the end of the gateway; what was written is removed")]
+    public static partial void CheckpointCutOff(ILogger logger, string subject);
 }

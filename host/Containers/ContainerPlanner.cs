@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Berth.Abstractions;
 using Berth.Containers.Cdi;
+using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
 using Berth.Containers.Spec;
 using Berth.Images;
@@ -29,7 +30,7 @@ public sealed record ContainerPlan(
 public sealed class ContainerPlanner(
     SandboxRegistry sandboxes,
     ContainerRegistry containers,
-    ImageStore images,
+    CheckpointSources checkpoints,
     VolumeImages volumes,
     CdiRegistry cdi,
     ResourceClasses classes,
@@ -37,12 +38,17 @@ public sealed class ContainerPlanner(
     CgroupTree cgroups,
     TimeProvider time)
 {
-    public ContainerPlan Plan(string sandboxId, ContainerSpec spec)
+    public async Task<ContainerPlan> PlanAsync(string sandboxId, ContainerSpec asked)
     {
         var sandbox = RequireReady(sandboxId);
-        ContainerSpecValidator.Check(spec);
-        var image = images.Find(spec.Image) ?? throw RuntimeException.NotFound(
-            $"container {spec.Name}: image {spec.Image} is not on this node: pull it first");
+        ContainerSpecValidator.Check(asked);
+        var spec = checkpoints.Recognise(asked);
+        if (spec.RestoreFrom is not null)
+        {
+            CheckpointSupport.Demand(sandbox, handlers, $"container {spec.Name} from a checkpoint");
+        }
+
+        var image = await checkpoints.FindImageAsync(spec);
         DenyImage(sandbox, spec, image);
         var table = handlers.Current;
         var check = table.Get(sandbox.HandlerKey).Health.Check;

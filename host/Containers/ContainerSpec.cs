@@ -49,6 +49,11 @@ public sealed record ContainerSpec
     /// <summary>The signal's name that the request sets, such as <c>SIGTERM</c>; null leaves it to the image.</summary>
     public string? StopSignal { get; init; }
 
+    /// <summary>
+    /// The checkpoint that it goes on from: the path of an archive, or the id of an image that is one (<c>sha256:...</c>); null for none.
+    /// </summary>
+    public string? RestoreFrom { get; init; }
+
     public ContainerResources Resources { get; init; } = new();
 
     public SecurityContext Security { get; init; } = new();

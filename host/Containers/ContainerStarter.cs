@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Containers.Checkpoints;
 using Berth.Metrics;
 using Berth.Sandboxes;
 
@@ -10,6 +11,7 @@ public sealed class ContainerStarter(
     ContainerRegistry registry,
     SandboxRegistry sandboxes,
     SandboxObjects objects,
+    ContainerRestores restores,
     CgroupSampler sampler,
     KeyedLock locks,
     SharedGate gate,
@@ -59,6 +61,7 @@ public sealed class ContainerStarter(
             throw;
         }
 
+        restores.Remove(container.Id);
         sampler.Register(container.Id, container.CgroupPath);
 
         // The exit may have been recorded already.

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
 using Berth.Linux;
 using Berth.Plugins;
@@ -20,6 +21,7 @@ public sealed class ContainerTeardown(
     HandlerStateStore handlerState,
     RootfsProvider rootfs,
     VolumeImages volumes,
+    ContainerRestores restores,
     SandboxCgroups cgroups,
     ContainerPaths paths,
     ContainerUsage usage,
@@ -42,6 +44,7 @@ public sealed class ContainerTeardown(
             await DestroyAsync(container, cancellationToken);
             await rootfs.RemoveAsync(id, cancellationToken);
             await volumes.RemoveAsync(container, cancellationToken);
+            restores.Remove(id);
             await RemoveFoldersAsync(id);
         }
         catch (Exception e)

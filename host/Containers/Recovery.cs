@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Containers.Checkpoints;
 using Berth.Linux;
 using Berth.Plugins;
 using Berth.Sandboxes;
@@ -25,6 +26,7 @@ public sealed class Recovery(
     SandboxObjects objects,
     SharedGate gate,
     ContainerExits exits,
+    CheckpointFolders checkpoints,
     SandboxPaths sandboxPaths,
     ContainerPaths containerPaths,
     Notices notices,
@@ -42,6 +44,7 @@ public sealed class Recovery(
     /// <summary>Adopts what lives.</summary>
     public async Task AdoptAsync(CancellationToken cancellationToken)
     {
+        checkpoints.Recover(containers);
         await Task.WhenAll(sandboxes.All().Where(static s => s.Phase == SandboxPhase.Ready).Select(s => AdoptAsync(s, cancellationToken)));
         SweepFolders(Path.Combine(sandboxPaths.State, "sandboxes"), id => sandboxes.Get(id) is not null);
         SweepFolders(Path.Combine(containerPaths.State, "containers"), id => containers.Get(id) is not null);

@@ -73,9 +73,9 @@ public sealed class ImageService(
         var reference = ImageMapping.Reference(request.Image);
         var users = UsersOf(reference);
         await Task.Run(() => store.Remove(reference), context.CancellationToken);
-        if (users.Count > 0)
+        if (users.Length > 0)
         {
-            log.RemovedInUse(reference, string.Join(", ", users));
+            log.RemovedInUse(reference, users);
         }
 
         blocks.Collect();
@@ -84,9 +84,9 @@ public sealed class ImageService(
     }
 
     // As an image, or as a volume of it.
-    private List<string> UsersOf(string reference) => store.Find(reference) is not { } image
-        ? []
-        : [.. containers.All().Where(c => c.ImageId == image.Id || c.VolumeImageIds.Contains(image.Id)).Select(static c => c.Id).Take(20)];
+    private string UsersOf(string reference) => store.Find(reference) is not { } image
+        ? ""
+        : string.Join(", ", containers.All().Where(c => c.ImageId == image.Id || c.VolumeImageIds.Contains(image.Id)).Select(static c => c.Id).Take(20));
 
     public override async Task<ImageFsInfoResponse> ImageFsInfo(ImageFsInfoRequest request, ServerCallContext context)
     {

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Containers;
+using Berth.Containers.Checkpoints;
 using Berth.Cri.Mapping;
 using Berth.Cri.Wire;
 using Berth.Sandboxes;
@@ -17,6 +18,7 @@ namespace Berth.Cri;
 public sealed partial class RuntimeService(
     SandboxVerbs sandboxes,
     ContainerVerbs containers,
+    CheckpointVerbs checkpoints,
     GatewayStatus gateway,
     PodEvents events,
     PodSeriesReader series,

@@ -56,6 +56,10 @@ public sealed class ImageStore
     public byte[]? ReadConfig(string imageId) =>
         _database.Read(c => c.Query("SELECT config FROM images WHERE id = $id", static r => (byte[])r[0], ("$id", imageId)).FirstOrDefault());
 
+    /// <summary>The manifest as its author wrote it; null if the image is gone.</summary>
+    public byte[]? ReadManifest(string imageId) =>
+        _database.Read(c => c.Query("SELECT manifest FROM images WHERE id = $id", static r => (byte[])r[0], ("$id", imageId)).FirstOrDefault());
+
     /// <summary>
     /// Removes the image with all its names, whichever of them it is called by: kubelets collect images, not names, and
     /// containerd does the same. None is success. Containers keep its layers.

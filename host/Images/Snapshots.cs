@@ -1,3 +1,4 @@
+using System.Text;
 using Berth.Abstractions;
 using Berth.Images.Layers;
 using Berth.Linux;
@@ -66,7 +67,32 @@ public sealed class Snapshots(StateDatabase database, ImageFolders folders, Tras
         }
     }
 
-    private string Upper(string containerId) => Path.Combine(Folder(containerId), "upper");
+    /// <summary>The folder of what the container has written and deleted, as overlayfs keeps it.</summary>
+    public string Upper(string containerId) => Path.Combine(Folder(containerId), "upper");
+
+    /// <summary>What the image has in a folder that the container has made anew, and so cannot be seen.</summary>
+    /// <param name="containerId">The container.</param>
+    /// <param name="image">Its image; null if it is gone, and then nobody can tell.</param>
+    /// <param name="path">The folder, with a leading slash.</param>
+    public IReadOnlyList<string> HiddenIn(string containerId, ImageModel? image, string path)
+    {
+        var seen = Names(Upper(containerId), path).ToHashSet(StringComparer.Ordinal);
+        return [.. (image is null ? [] : LayerFolders(image)).SelectMany(l => Names(l, path)).Where(seen.Add).Select(n => $"{path.TrimEnd('/')}/{n}")];
+    }
+
+    private static IEnumerable<string> Names(string layer, string path)
+    {
+        using var root = SafeFd.OpenDirectory(layer);
+        try
+        {
+            using var folder = FilesAt.OpenFolder(root, Encoding.UTF8.GetBytes(path.Trim('/')));
+            return [.. FileTree.Names(folder).Select(static n => Encoding.UTF8.GetString(n))];
+        }
+        catch (LinuxException e) when (e.IsNotFound || e.IsNotFolder || e.IsLink)
+        {
+            return [];
+        }
+    }
 
     private string Folder(string containerId) => Path.Combine(folders.Containers, containerId);
 

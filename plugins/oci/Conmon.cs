@@ -73,6 +73,8 @@ internal sealed class Conmon(OciOptions options, RuntimeCommand runtime, string 
         "--log-level", options.LogLevel,
         "--container-pidfile", container.Files.Pid,
         "--persist-dir", container.Files.Folder,
+        .. container.RestoreFrom is { } checkpoint ? (string[])["--restore", Path.Combine(checkpoint, ContainerDump.Images)] : [],
+        .. container.RestoreOptions.Select(static o => $"--runtime-opt={o}"),
         .. container.Terminal ? (string[])["--terminal"] : [],
         .. container is { Stdin: true, Terminal: false } ? (string[])["--stdin"] : [],
         .. container is { Stdin: true, StdinOnce: false } ? (string[])["--leave-stdin-open"] : [],

@@ -32,6 +32,7 @@ internal sealed class ContainerCreator(Conmon conmon, ContainerRemover remover, 
             PrivateDirectory = container.Files.Folder,
             MonitorPid = blocked.Monitor.Pid,
             MonitorStartTime = blocked.Monitor.StartTime,
+            RestoreFrom = container.RestoreFrom,
         };
         // The first move of a process between v1 cgroups waits for an RCU grace period (8 to 11 ms), but then the moves
         // that the runtime makes right after need not: together it is faster than not to move.

@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Linux;
 
 namespace Berth.Plugins.Oci;
 
@@ -10,20 +11,22 @@ internal sealed class ContainerFactory(
         string sandboxId, MonitoredContainer container, PodCgroup cgroup, CancellationToken cancellationToken)
     {
         var earlier = index.Find(sandboxId, container.Id);
+        if (container.RestoreFrom is not null)
+        {
+            return await PlanAsync(sandboxId, container, cgroup, earlier, cancellationToken).ConfigureAwait(false);
+        }
+
         var made = await creator.CreateAsync(container, cgroup, SaveAsync, earlier, cancellationToken).ConfigureAwait(false);
         IProcess init = made.Refusal is { } reason
             ? EndedInit.Refused(container.Id, reason, started: false, tools.Clock)
             : new OciInit(container, made.State, made.Monitor, made.Pid, started: false, tools);
         return new(container.Id, container.LogPath, init, made.State, tools);
 
-        Task SaveAsync(OciState state)
-        {
-            index.Put(sandboxId, container.Id, state);
-            return context.SaveStateAsync(container.Id, state.ToRecord(), cancellationToken);
-        }
+        Task SaveAsync(OciState state) => this.SaveAsync(sandboxId, container.Id, state, cancellationToken);
     }
 
-    public async Task<OciContainer> RestoreAsync(string sandboxId, MonitoredContainer container, StateRecord? record, bool started)
+    /// <summary>Adopts one of an earlier gateway process.</summary>
+    public async Task<OciContainer> RestoreAsync(string sandboxId, MonitoredContainer container, PodCgroup cgroup, StateRecord? record, bool started)
     {
         var state = OciState.FromRecord(record, container.Id) ?? index.Find(sandboxId, container.Id);
         if (state is null)
@@ -38,9 +41,88 @@ internal sealed class ContainerFactory(
         }
 
         var pid = container.Files.ReadPid();
+        if (container.RestoreFrom is not null && !started && pid == 0 && container.Files.ReadExit() is null)
+        {
+            // Its restore was not begun, or was cut off before there was a process.
+            await remover.RemoveAsync(container.Id, container.Files, state).ConfigureAwait(false);
+            return Planned(sandboxId, container, cgroup, state);
+        }
+
         return pid > 0 && Monitor.Adopt(state.MonitorPid, state.MonitorStartTime, tools.LetGo) is { } monitor
             ? new(container.Id, container.LogPath, new OciInit(container, state, monitor, pid, started, tools), state, tools)
             : Ended(container, state, await EndAsync(container, state).ConfigureAwait(false));
+    }
+
+    // A container that goes on from a checkpoint: only its record exists before the start.
+    private async Task<OciContainer> PlanAsync(
+        string sandboxId, MonitoredContainer container, PodCgroup cgroup, OciState? earlier, CancellationToken cancellationToken)
+    {
+        await remover.RemoveAsync(container.Id, container.Files, earlier).ConfigureAwait(false);
+        var state = new OciState
+        {
+            RuntimeRoot = tools.RuntimeRoot,
+            Bundle = container.Bundle,
+            Cgroup = BundleFacts.ReadCgroup(container.Bundle, cgroup.Path),
+            PrivateDirectory = container.Files.Folder,
+            MonitorPid = 0,
+            MonitorStartTime = 0,
+            RestoreFrom = container.RestoreFrom,
+        };
+        await SaveAsync(sandboxId, container.Id, state, cancellationToken).ConfigureAwait(false);
+        return Planned(sandboxId, container, cgroup, state);
+    }
+
+    private OciContainer Planned(string sandboxId, MonitoredContainer container, PodCgroup cgroup, OciState state) =>
+        new(container.Id, container.LogPath, new RestoredInit(container, token => StartRestoredAsync(sandboxId, container, cgroup, state, token), tools.Clock), state, tools);
+
+    private async Task<IProcess> StartRestoredAsync(
+        string sandboxId, MonitoredContainer container, PodCgroup cgroup, OciState earlier, CancellationToken cancellationToken)
+    {
+        var hostname = HostnameOf(container.Bundle);
+        var ready = container with { RestoreOptions = RestoreBundle.Prepare(container, earlier.Cgroup) };
+        var made = await creator.CreateAsync(
+            ready, cgroup, state => SaveAsync(sandboxId, container.Id, state, cancellationToken), earlier, cancellationToken).ConfigureAwait(false);
+        if (made.Refusal is { } reason)
+        {
+            throw Refused(container.Id, ContainerDump.Words(reason, container.RestoreLog));
+        }
+
+        if (RestoredRights.Excess(container.Bundle, made.State.Cgroup, made.Pid, tools.CgroupOf(made.State).Pids()) is { } excess)
+        {
+            await remover.RemoveAsync(container.Id, container.Files, made.State).ConfigureAwait(false);
+            throw Refused(container.Id, $"{excess}; it was ended at once");
+        }
+
+        SetHostname(hostname, made.Pid);
+        return new OciInit(container, made.State, made.Monitor, made.Pid, started: true, tools);
+    }
+
+    private static RuntimeException Refused(string id, string reason) =>
+        RuntimeException.FailedPrecondition($"container {id} cannot go on from its checkpoint: {reason}");
+
+    // The pod's; its containers may have their UTS namespace with it, or the host's.
+    private static string? HostnameOf(string bundle) => BundleFacts.NamespacePath(bundle, "uts") is { } pod ? Namespaces.Hostname(pod) : null;
+
+    // CRIU gives the UTS namespace that it restores into, the pod's own, the host name of the pod that was.
+    private void SetHostname(string? hostname, int pid)
+    {
+        try
+        {
+            if (hostname is not null)
+            {
+                Namespaces.SetHostname($"/proc/{pid}/ns/uts", hostname);
+            }
+        }
+        catch (LinuxException e)
+        {
+            tools.Log.Write(PluginLogLevel.Warning, $"process {pid} keeps the host name of its checkpoint: {e.Message}");
+        }
+    }
+
+    private Task SaveAsync(string sandboxId, string containerId, OciState state, CancellationToken cancellationToken)
+    {
+        index.Put(sandboxId, containerId, state);
+        return context.SaveStateAsync(containerId, state.ToRecord(), cancellationToken);
     }
 
     // The monitor is gone, or it was caught before the runtime had created the container.

@@ -22,8 +22,18 @@ internal sealed record MonitoredContainer
 
     public bool StdinOnce { get; init; }
 
+    /// <summary>The folder of the checkpoint that it goes on from; null for none.</summary>
+    public string? RestoreFrom { get; init; }
+
+    /// <summary>Options for the runtime's restore.</summary>
+    public IReadOnlyList<string> RestoreOptions { get; init; } = [];
+
+    /// <summary>What CRIU writes down of a restore; conmon gives it the bundle as its place.</summary>
+    public string RestoreLog => Path.Combine(Bundle, "restore.log");
+
     public static MonitoredContainer Of(CreateContainerRequest request) => new()
     {
+        RestoreFrom = request.RestoreFrom,
         Id = request.ContainerId,
         Name = request.Name,
         Bundle = request.BundlePath,

@@ -9,7 +9,8 @@ internal sealed class OciContainer(string id, string? logPath, IProcess init, Oc
 {
     private readonly ContainerFiles _files = new(state.PrivateDirectory);
     private readonly ContainerCgroup _cgroup = tools.CgroupOf(state);
-    private readonly MonitorControl? _control = (init as OciInit)?.Control;
+
+    private MonitorControl? Control => ((init as RestoredInit)?.Process ?? init) is OciInit monitored ? monitored.Control : null;
 
     public string Id => id;
 
@@ -24,9 +25,9 @@ internal sealed class OciContainer(string id, string? logPath, IProcess init, Oc
     public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
     {
         DemandRunning("attach");
-        return _control is null
+        return Control is not { } control
             ? throw RuntimeException.FailedPrecondition($"attach: container {id} has no monitor")
-            : await _control.AttachAsync(request, cancellationToken).ConfigureAwait(false);
+            : await control.AttachAsync(request, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)
@@ -45,7 +46,13 @@ internal sealed class OciContainer(string id, string? logPath, IProcess init, Oc
     public Task ReopenLogAsync(CancellationToken cancellationToken)
     {
         DemandRunning("reopen log");
-        return logPath is null || _control is null ? Task.CompletedTask : _control.ReopenLogAsync(logPath, cancellationToken);
+        return logPath is null || Control is not { } control ? Task.CompletedTask : control.ReopenLogAsync(logPath, cancellationToken);
+    }
+
+    public Task CheckpointAsync(CheckpointRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("checkpoint");
+        return ContainerDump.WriteAsync(id, request, state.RuntimeRoot, tools, cancellationToken);
     }
 
     private void DemandRunning(string verb)

@@ -13,6 +13,7 @@ internal sealed class OciHandler : IRuntimeHandler
     private readonly ContainerRemover _remover;
     private readonly ContainerFactory _factory;
     private readonly KeptCheck _check;
+    private readonly CriuLook? _criu;
     private readonly ConcurrentDictionary<string, OciSandbox> _sandboxes = new();
     private readonly CancellationTokenSource _letGo = new();
 
@@ -27,10 +28,15 @@ internal sealed class OciHandler : IRuntimeHandler
         var creator = new ContainerCreator(conmon, _remover, tools);
         _factory = new(creator, _remover, _index, context, tools);
         var probe = new RuntimeProbe(creator, _remover, _index, config);
+        _criu = RuntimeFeatures.MayCheckpoint(options) ? new(clock) : null;
         _check = new(() => [runtime.Executable, conmon.Executable], new RuntimeCheck(options, runtime, probe).LookAsync);
     }
 
-    public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) => _check.RunAsync(cancellationToken);
+    public async Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken)
+    {
+        var check = await _check.RunAsync(cancellationToken).ConfigureAwait(false);
+        return _criu is null ? check : await _criu.AddAsync(check, cancellationToken).ConfigureAwait(false);
+    }
 
     public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new PreparedSandbox());
@@ -56,7 +62,7 @@ internal sealed class OciHandler : IRuntimeHandler
         }
 
         var init = sandbox.NeedsInit
-            ? (await _factory.RestoreAsync(sandbox.SandboxId, MonitoredContainer.Of(sandbox), request.State, started: true).ConfigureAwait(false)).Init
+            ? (await _factory.RestoreAsync(sandbox.SandboxId, MonitoredContainer.Of(sandbox), sandbox.Cgroup, request.State, started: true).ConfigureAwait(false)).Init
             : null;
         var restored = new OciSandbox(sandbox.SandboxId, init, _factory);
         await Task.WhenAll(request.Containers.Select(restored.RestoreContainerAsync)).ConfigureAwait(false);

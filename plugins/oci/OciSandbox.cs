@@ -36,7 +36,7 @@ internal sealed class OciSandbox(string id, IProcess? init, ContainerFactory fac
     {
         var request = container.Create;
         _containers[request.ContainerId] =
-            await factory.RestoreAsync(id, MonitoredContainer.Of(request), container.State, container.Started).ConfigureAwait(false);
+            await factory.RestoreAsync(id, MonitoredContainer.Of(request), request.Cgroup, container.State, container.Started).ConfigureAwait(false);
     }
 
     public void Forget(string containerId) => _containers.TryRemove(containerId, out _);

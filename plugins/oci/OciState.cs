@@ -29,6 +29,9 @@ internal sealed record OciState
     /// <summary>When the monitor started, in clock ticks since boot.</summary>
     public required ulong MonitorStartTime { get; init; }
 
+    /// <summary>The folder of the checkpoint that it goes on from; null for none, and in what older versions wrote.</summary>
+    public string? RestoreFrom { get; init; }
+
     /// <summary>Why the runtime refused to create the container; null if it did not.</summary>
     public string? Refusal { get; init; }
 

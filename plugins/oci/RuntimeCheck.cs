@@ -17,6 +17,7 @@ internal sealed class RuntimeCheck(OciOptions options, RuntimeCommand runtime, R
             RuntimeVersion = facts.Version,
             OciVersion = facts.OciVersion,
             Features = RuntimeFeatures.Of(facts, seen, options),
+            CheckpointReason = RuntimeFeatures.MayCheckpoint(options) ? CriuCheck.Missing(facts, options) : null,
         };
     }
 

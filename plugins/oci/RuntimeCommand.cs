@@ -24,15 +24,17 @@ internal sealed class RuntimeCommand(OciOptions options, bool systemdCgroup)
         [$"--root={root}", $"--log={logFile}", "--log-format=json", .. systemdCgroup ? (string[])["--systemd-cgroup"] : [], .. options.Arguments];
 
     /// <summary>Runs a verb to its end; a failure of the runtime is in the answer.</summary>
-    public Task<CommandResult> RunAsync(string root, IReadOnlyList<string> verb, CancellationToken cancellationToken, byte[]? input = null) =>
-        RunBareAsync([.. GlobalArguments(root), .. verb], cancellationToken, input);
+    public Task<CommandResult> RunAsync(
+        string root, IReadOnlyList<string> verb, CancellationToken cancellationToken, byte[]? input = null, TimeSpan? limit = null) =>
+        RunBareAsync([.. GlobalArguments(root), .. verb], cancellationToken, input, limit);
 
     /// <summary>Runs it without the global arguments.</summary>
-    public async Task<CommandResult> RunBareAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken, byte[]? input = null)
+    public async Task<CommandResult> RunBareAsync(
+        IReadOnlyList<string> arguments, CancellationToken cancellationToken, byte[]? input = null, TimeSpan? longest = null)
     {
         var command = new Command { Path = Executable, Arguments = arguments };
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
+        limit.CancelAfter(longest ?? Limit);
         try
         {
             return await CommandRunner.RunAsync(command, input, MaxOutputBytes, limit.Token).ConfigureAwait(false);
@@ -40,7 +42,7 @@ internal sealed class RuntimeCommand(OciOptions options, bool systemdCgroup)
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new RuntimeException(
-                RuntimeErrorCode.DeadlineExceeded, $"{options.Path} {arguments[^1]}: no answer within {Limit.TotalSeconds:0} s; it was killed");
+                RuntimeErrorCode.DeadlineExceeded, $"{options.Path} {arguments[^1]}: no answer within {(longest ?? Limit).TotalSeconds:0} s; it was killed");
         }
         catch (Exception e) when (e is LinuxException or InvalidDataException)
         {

@@ -41,6 +41,10 @@ internal sealed record RuntimeFacts(string Version, string OciVersion, string De
         return at is { ValueKind: JsonValueKind.True };
     }
 
+    /// <summary>A value of the annotations in <c>features</c>.</summary>
+    public string? Annotation(string key) =>
+        Features is { ValueKind: JsonValueKind.Object } features && features.TryGetProperty("annotations", out var annotations) ? Text(annotations, key) : null;
+
     private static string? Text(JsonElement? json, string name) =>
         json is { ValueKind: JsonValueKind.Object } o && o.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 

@@ -8,7 +8,7 @@ internal static class RuntimeFeatures
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
     public static IReadOnlyList<string> Removable { get; } =
         ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates",
-         "userNamespaces", "recursiveReadOnlyMounts", "hooks", "resourceClasses"];
+         "userNamespaces", "recursiveReadOnlyMounts", "hooks", "resourceClasses", "checkpoint"];
 
     /// <summary>What is tried out, because runtimes do not tell it, or tell it of a kernel that they have not looked at.</summary>
     public static Asked ToSee(OciOptions options) =>
@@ -16,6 +16,9 @@ internal static class RuntimeFeatures
         options.Signals != SignalPath.Kernel ? Asked.Nothing
         : (options.Lacks.Contains("userNamespaces") ? Asked.Nothing : Asked.UserNamespace)
             | (options.Lacks.Contains("recursiveReadOnlyMounts") ? Asked.Nothing : Asked.RecursiveReadOnly);
+
+    /// <summary>A sandbox of the runtime's own is not of processes that CRIU could dump.</summary>
+    public static bool MayCheckpoint(OciOptions options) => options.Signals == SignalPath.Kernel && !options.Lacks.Contains("checkpoint");
 
     public static HandlerFeatures Of(RuntimeFacts facts, Asked seen, OciOptions options) => new()
     {

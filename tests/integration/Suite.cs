@@ -50,6 +50,9 @@ public sealed class Suite : IAsyncLifetime
     /// <summary>The sample image as an OCI layout.</summary>
     public string Sample => _folder["sample"];
 
+    /// <summary>The folder from which checkpoints are restored.</summary>
+    public string Checkpoints => _folder.Folder("checkpoints");
+
     /// <summary>The layer with busybox that the tests' images begin with.</summary>
     public TestLayer Base { get; private set; } = null!;
 
@@ -97,6 +100,7 @@ public sealed class Suite : IAsyncLifetime
 
     private Action<JsonObject> Settings(Action<JsonObject>? configure) => settings =>
     {
+        settings["checkpoints"] = new JsonObject { ["restoreFrom"] = new JsonArray(Checkpoints), ["restoreImages"] = true };
         // Never the machine's own Engine.
         settings["handlers"] = Docker(_engine?.Endpoint ?? "unix:///run/berth-tests-have-no-engine");
         configure?.Invoke(settings);

@@ -8,7 +8,7 @@ namespace Berth.Tests.Support;
 /// <summary>An image made by a test: layers, a config and the manifest over them.</summary>
 public sealed class TestImage
 {
-    public TestImage(IReadOnlyList<TestLayer> layers, JsonObject? config = null, string? architecture = null)
+    public TestImage(IReadOnlyList<TestLayer> layers, JsonObject? config = null, string? architecture = null, JsonObject? annotations = null)
     {
         Layers = layers;
         Architecture = architecture ?? Native;
@@ -19,13 +19,19 @@ public sealed class TestImage
             ["config"] = config ?? new JsonObject { ["Env"] = new JsonArray("PATH=/bin"), ["Cmd"] = new JsonArray("/bin/sh") },
             ["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray([.. layers.Select(static l => (JsonNode)l.DiffId)]) },
         });
-        Manifest = Encode(new JsonObject
+        var manifest = new JsonObject
         {
             ["schemaVersion"] = 2,
             ["mediaType"] = ManifestType,
             ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", Config),
             ["layers"] = new JsonArray([.. layers.Select(static l => (JsonNode)Descriptor(l.MediaType, l.Blob))]),
-        });
+        };
+        if (annotations is not null)
+        {
+            manifest["annotations"] = annotations;
+        }
+
+        Manifest = Encode(manifest);
     }
 
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";

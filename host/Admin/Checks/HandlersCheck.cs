@@ -12,7 +12,7 @@ public sealed class HandlersCheck(HandlerTable table) : IDoctorCheck
     public IEnumerable<DoctorFinding> Examine()
     {
         var snapshot = table.Current;
-        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).Select(Handler), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin), .. Unsigned(snapshot), .. Reload(table.LastReload)];
+        return [.. snapshot.Handlers.Values.OrderBy(static h => h.Name, StringComparer.Ordinal).SelectMany(h => (IEnumerable<DoctorFinding>)[Handler(h), .. Checkpoints(h)]), .. Default(snapshot), .. snapshot.Plugins.SelectMany(Plugin), .. Unsigned(snapshot), .. Reload(table.LastReload)];
     }
 
     private DoctorFinding Handler(HandlerEntry handler)
@@ -27,6 +27,11 @@ public sealed class HandlersCheck(HandlerTable table) : IDoctorCheck
             _ => DoctorFinding.Warning(subject, $"not ready: {handler.Reason}", $"do what the reason says, or set handlers.{handler.Name}.disabled"),
         };
     }
+
+    // Pods run without: so it is no warning.
+    private static IEnumerable<DoctorFinding> Checkpoints(HandlerEntry handler) => handler is { State: PluginState.Active, Handler.Health.Check.CheckpointReason: { } reason }
+        ? [new(DoctorSeverity.Ok, $"handler {handler.Name}", $"no checkpoints: {reason}", "")]
+        : [];
 
     private static IEnumerable<DoctorFinding> Default(PluginSnapshot snapshot) => snapshot.KnownHandlers.Contains(snapshot.Options.Selection.Default)
         ? []

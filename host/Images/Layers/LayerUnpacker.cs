@@ -95,7 +95,8 @@ internal static class LayerUnpacker
         }
     }
 
-    private static async Task WriteEntriesAsync(TarReader tar, LayerWriter writer, SpaceGuard guard, CancellationToken cancellationToken)
+    /// <summary>Writes the entries of an archive; hostile ones are refused (InvalidDataException).</summary>
+    public static async Task WriteEntriesAsync(TarReader tar, LayerWriter writer, SpaceGuard guard, CancellationToken cancellationToken)
     {
         guard.Check();
         var buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);

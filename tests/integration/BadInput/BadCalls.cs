@@ -1,4 +1,5 @@
 using Berth.Cri.Protos;
+using Berth.Tests.Support;
 using Google.Protobuf;
 using static Grpc.Core.StatusCode;
 
@@ -97,9 +98,26 @@ internal static partial class BadCalls
             new("a second that is none", new UpdateRuntimeConfigRequest { RuntimeConfig = new() { NetworkConfig = new() { PodCidr = "10.0.0.0/24,fd00::/129" } } }, InvalidArgument, "pod_cidr"),
         ],
 
-        ["CheckpointContainer"] = static s => ContainerId(s, static id => new CheckpointContainerRequest { ContainerId = id, Location = "/no/such/folder/a.tar" }),
-        ["CheckpointPod"] = static s => PodId(s, static id => new CheckpointPodRequest { PodSandboxId = id, OutputPath = "/no/such/folder/a.tar" }),
-        ["RestorePod"] = static s => [new("nothing", new RestorePodRequest(), InvalidArgument, "")],
+        ["CheckpointContainer"] = static s => ContainerId(s, static id => new CheckpointContainerRequest { ContainerId = id, Location = "/no/such/folder/a.tar" }).Concat(
+        [
+            new("no location", new CheckpointContainerRequest { ContainerId = s.Running }, InvalidArgument, "location", "empty"),
+            new("a relative location", new CheckpointContainerRequest { ContainerId = s.Running, Location = "a.tar" }, InvalidArgument, "location", "a.tar"),
+            new("a negative timeout", new CheckpointContainerRequest { ContainerId = s.Running, Location = "/no/such/a.tar", Timeout = -1 }, InvalidArgument, "timeout", "-1"),
+        ]),
+        ["CheckpointPod"] = static s => PodId(s, static id => new CheckpointPodRequest { PodSandboxId = id, OutputPath = "/no/such/folder/a.tar" }).Concat(
+        [
+            new("no path", new CheckpointPodRequest { PodSandboxId = s.Pod.Id }, InvalidArgument, "output_path", "empty"),
+            new("an unknown option", new CheckpointPodRequest { PodSandboxId = s.Pod.Id, OutputPath = "/no/such/a", Options = { ["x"] = "y" } }, InvalidArgument, "options", "x"),
+            new("an unknown container", new CheckpointPodRequest { PodSandboxId = s.Pod.Id, OutputPath = "/no/such/a", ContainerIds = { BadInputScene.Unknown } }, NotFound, "container_ids[0]", BadInputScene.Unknown),
+        ]),
+        ["RestorePod"] = static s =>
+        [
+            new("nothing", new RestorePodRequest(), InvalidArgument, "checkpoint_path", "empty"),
+            new("no containers", new RestorePodRequest { CheckpointPath = "/no/such", Config = Requests.Pod() }, InvalidArgument, "container_configs", "empty"),
+            new("one container twice", new RestorePodRequest { CheckpointPath = "/no/such", Config = Requests.Pod(), ContainerConfigs = { Requests.Idle(), Requests.Idle() } }, InvalidArgument, "container_configs", "twice"),
+            new("an unknown option", new RestorePodRequest { CheckpointPath = "/no/such", Config = Requests.Pod(), Options = { ["x"] = "y" } }, InvalidArgument, "options", "x"),
+            new("a folder that is not believed", new RestorePodRequest { CheckpointPath = "/no/such", Config = Requests.Pod(), ContainerConfigs = { Requests.Idle() } }, FailedPrecondition, "/no/such", "checkpoints.restoreFrom"),
+        ],
 
         ["ImageStatus"] = static s => Image(s, static spec => new ImageStatusRequest { Image = spec }),
         ["RemoveImage"] = static s => Image(s, static spec => new RemoveImageRequest { Image = spec }),

@@ -160,7 +160,7 @@ public sealed class CriInterceptorTests
     public async Task Runtime_VersionAndBadRequests_AreAnsweredBeforeTheDomain()
     {
         await using var server = new CriServer();
-        await server.StartAsync(new RuntimeService(null!, null!, null!, null!, null!, null!, null!, null!, NullLogger<RuntimeService>.Instance));
+        await server.StartAsync(new RuntimeService(null!, null!, null!, null!, null!, null!, null!, null!, null!, NullLogger<RuntimeService>.Instance));
 
         var version = await server.Client.VersionAsync(new());
         var refusal = await Assert.ThrowsAsync<RpcException>(async () => await server.Client.RunPodSandboxAsync(new() { Config = new() { Metadata = new() } }));

@@ -28,6 +28,16 @@ public sealed class NamespacesTests : IDisposable
     }
 
     [Fact]
+    public void SetHostname_OfANamespace_IsThatOfNoOther()
+    {
+        var (one, two) = (Pin("uts"), Pin("uts2"));
+        Namespaces.Create(new() { Uts = one, Hostname = "pod-one" });
+        Namespaces.Create(new() { Uts = two, Hostname = "pod-two" });
+        Namespaces.SetHostname(two, "changed");
+        Assert.Equal(("pod-one", "changed"), (Namespaces.Hostname(one), Namespaces.Hostname(two)));
+    }
+
+    [Fact]
     public void Create_UnknownSysctl_FailsAndNamesIt()
     {
         var failure = Assert.Throws<SysctlException>(() => Namespaces.Create(new NamespacePins

@@ -1,4 +1,3 @@
-using Berth.Containers;
 using Berth.Containers.Spec;
 using Xunit;
 
