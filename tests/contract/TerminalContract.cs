@@ -30,8 +30,9 @@ public sealed class TerminalContract(SharedPods pods) : IClassFixture<SharedPods
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         using var streams = new Streams();
+        // The pause at the end: crun goes with its command, and at times does not wait for the terminal's last words.
         var exec = await ExecAsync(
-            pod, container, streams, "until [ \"$(busybox stty size 2>/dev/null)\" = '33 101' ]; do :; done; echo first; until [ \"$(busybox stty size 2>/dev/null)\" = '50 132' ]; do :; done; echo second");
+            pod, container, streams, "until [ \"$(busybox stty size 2>/dev/null)\" = '33 101' ]; do :; done; echo first; until [ \"$(busybox stty size 2>/dev/null)\" = '50 132' ]; do :; done; echo second; sleep 0.2");
         await exec.ResizeAsync(101, 33, CancellationToken.None);
         await exec.StartAsync(CancellationToken.None);
         var reading = streams.ReadAsync();
