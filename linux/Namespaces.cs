@@ -34,36 +34,10 @@ public sealed record NamespacePins
 public static class Namespaces
 {
     /// <summary>Makes and pins; when it fails, what was pinned stays and is the caller's to unmount.</summary>
-    public static void Create(NamespacePins pins)
-    {
-        Exception? failure = null;
-        var thread = new Thread(() => failure = Catch(() => CreateHere(pins)), 128 * 1024) { IsBackground = true };
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-        {
-            throw failure;
-        }
-    }
+    public static void Create(NamespacePins pins) => OnThread(() => CreateHere(pins));
 
     /// <summary>Runs system calls inside an existing network namespace, on a thread of their own. The body must not await or start anything.</summary>
-    public static T InNetwork<T>(string path, Func<T> body)
-    {
-        using var target = SafeFd.OpenRead(path);
-        T result = default!;
-        Exception? failure = null;
-        var thread = new Thread(
-            () => failure = Catch(() =>
-            {
-                Check(Libc.setns(target.Number, Libc.CLONE_NEWNET), "setns", path);
-                result = body();
-            }),
-            256 * 1024)
-        { IsBackground = true };
-        thread.Start();
-        thread.Join();
-        return failure is null ? result : throw failure;
-    }
+    public static T InNetwork<T>(string path, Func<T> body) => In(path, Libc.CLONE_NEWNET, body);
 
     /// <summary>
     /// The same for many namespaces, one after another on one thread. A path that is no network namespace (any more) is left out.
@@ -71,23 +45,17 @@ public static class Namespaces
     public static IReadOnlyDictionary<string, IReadOnlyList<T>> InEachNetwork<T>(IReadOnlyList<string> paths, Func<IReadOnlyList<T>> body)
     {
         var results = new Dictionary<string, IReadOnlyList<T>>(paths.Count);
-        Exception? failure = null;
-        var thread = new Thread(
-            () => failure = Catch(() =>
+        OnThread(() =>
+        {
+            foreach (var path in paths)
             {
-                foreach (var path in paths)
+                if (TryEnter(path))
                 {
-                    if (TryEnter(path))
-                    {
-                        results[path] = body();
-                    }
+                    results[path] = body();
                 }
-            }),
-            256 * 1024)
-        { IsBackground = true };
-        thread.Start();
-        thread.Join();
-        return failure is null ? results : throw failure;
+            }
+        });
+        return results;
     }
 
     private static bool TryEnter(string path)
@@ -114,7 +82,7 @@ public static class Namespaces
     }
 
     /// <summary>The host name in a UTS namespace, which a path names.</summary>
-    public static string Hostname(string path) => InUts(path, static () =>
+    public static string Hostname(string path) => In(path, Libc.CLONE_NEWUTS, static () =>
     {
         using var name = SafeFd.OpenRead("/proc/sys/kernel/hostname");
         Span<byte> text = stackalloc byte[128];
@@ -122,50 +90,31 @@ public static class Namespaces
     });
 
     /// <summary>Sets it.</summary>
-    public static void SetHostname(string path, string hostname) => InUts(path, () =>
+    public static void SetHostname(string path, string hostname) => In(path, Libc.CLONE_NEWUTS, () =>
     {
         Check(Libc.sethostname(hostname, Encoding.UTF8.GetByteCount(hostname)), "sethostname", hostname);
         return true;
     });
 
-    private static T InUts<T>(string path, Func<T> body)
+    private static T In<T>(string path, int type, Func<T> body)
     {
         using var target = SafeFd.OpenRead(path);
         T result = default!;
-        Exception? failure = null;
-        var thread = new Thread(
-            () => failure = Catch(() =>
-            {
-                Check(Libc.setns(target.Number, Libc.CLONE_NEWUTS), "setns", path);
-                result = body();
-            }),
-            128 * 1024)
-        { IsBackground = true };
-        thread.Start();
-        thread.Join();
-        return failure is null ? result : throw failure;
+        OnThread(() =>
+        {
+            Check(Libc.setns(target.Number, type), "setns", path);
+            result = body();
+        });
+        return result;
     }
 
     /// <summary>Sets up pinned namespaces that another process has made.</summary>
-    internal static void SetUp(NamespacePins pins)
+    internal static void SetUp(NamespacePins pins) => OnThread(() =>
     {
-        Exception? failure = null;
-        var thread = new Thread(
-            () => failure = Catch(() =>
-            {
-                Join(pins.Network, Libc.CLONE_NEWNET);
-                Join(pins.Uts, Libc.CLONE_NEWUTS);
-                SetUpHere(pins);
-            }),
-            128 * 1024)
-        { IsBackground = true };
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-        {
-            throw failure;
-        }
-    }
+        Join(pins.Network, Libc.CLONE_NEWNET);
+        Join(pins.Uts, Libc.CLONE_NEWUTS);
+        SetUpHere(pins);
+    });
 
     private static void Join(string? pin, int type)
     {
@@ -226,6 +175,20 @@ public static class Namespaces
         Check(Libc.ioctl(socket.Number, Libc.SIOCGIFFLAGS, request), "ioctl(SIOCGIFFLAGS)", "lo");
         *(short*)(request + 16) |= 1; // IFF_UP
         Check(Libc.ioctl(socket.Number, Libc.SIOCSIFFLAGS, request), "ioctl(SIOCSIFFLAGS)", "lo");
+    }
+
+    // A thread is in its namespaces for good, so it ends with the body.
+    private static void OnThread(Action body)
+    {
+        const int StackBytes = 256 * 1024;
+        Exception? failure = null;
+        var thread = new Thread(() => failure = Catch(body), StackBytes) { IsBackground = true };
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            throw failure;
+        }
     }
 
     private static Exception? Catch(Action body)

@@ -37,8 +37,7 @@ internal sealed class CriuLook(TimeProvider clock)
 
     private Task<string?> Begin()
     {
-        var file = Executable.Find(CriuCheck.Program) is { } path ? new FileInfo(path) : null;
-        var stamp = file is null ? "" : $"{file.FullName} {file.LastWriteTimeUtc.Ticks} {file.Length}";
+        var stamp = Executable.Find(CriuCheck.Program) is { } path ? KeptCheck.Stamp(path) : "";
         lock (_lock)
         {
             if (_look is null || _asked != stamp)

@@ -23,10 +23,10 @@ internal static class DisableCommand
             var (where, name) = (place.Read(result), PluginName.Demand(result.GetValue(id)!));
             DisabledPlugins.Add(where.SwitchFolder, name, result.GetValue(reason));
             var answer = await GatewayVerdict.ReloadAsync(where.Socket, cancellationToken);
-            var pods = answer?.Plugins.Where(p => p.Id == name).Sum(static p => p.Pods) ?? 0;
             CliOutput.Line(result, answer is null ? $"{name} is disabled; no gateway listens at {where.Socket}"
                 : answer.Plugins.All(p => p.Id != name) ? $"{name} is disabled; the gateway has no such plugin"
-                : $"{name} is disabled{(pods > 0 ? $"; {GatewayVerdict.Pods(pods, "of it run", "of it runs")} on, to the end" : "")}");
+                : GatewayVerdict.StillRunning(answer, name) is { } pods ? $"{name} is disabled; {pods}"
+                : $"{name} is disabled");
             return CliAction.Success;
         });
         return command;

@@ -47,8 +47,11 @@ internal sealed record GatewayVerdict(string? Refusal, IReadOnlyList<string> Lin
         };
     }
 
-    /// <summary>So many pods do something.</summary>
-    public static string Pods(long count, string many, string one) =>
+    /// <summary>That pods of a plugin go on without it being there for new ones; null if there are none.</summary>
+    public static string? StillRunning(ListPluginsResponse? answer, string id) =>
+        answer?.Plugins.Where(p => p.Id == id).Sum(static p => p.Pods) is > 0 and var pods ? $"{Pods(pods, "of it run", "of it runs")} on, to the end" : null;
+
+    private static string Pods(long count, string many, string one) =>
         count == 1 ? $"1 pod {one}" : string.Create(CultureInfo.InvariantCulture, $"{count} pods {many}");
 
     private static IEnumerable<string> Older(string id, ListPluginsResponse answer) =>

@@ -43,12 +43,15 @@ internal sealed record PluginPlace(BerthOptions Options, string? Given, string S
 
     /// <summary>Where plugins are installed.</summary>
     /// <exception cref="RuntimeException">There is no such folder.</exception>
-    public string Target => Given ?? Options.Plugins.Folders.LastOrDefault(static f => !IsOwn(f))
+    public string Target => Foreign
         ?? throw RuntimeException.FailedPrecondition("plugins.folders names no folder but that of Berth's own plugins; add one, such as /var/lib/berth/plugins, or name it with --folder");
 
     /// <summary>Where it is written down that a plugin is switched off.</summary>
-    public string SwitchFolder => Given ?? Options.Plugins.Folders.LastOrDefault(static f => !IsOwn(f))
+    public string SwitchFolder => Foreign
         ?? (Options.Plugins.Folders is [var own, ..] ? own : throw RuntimeException.FailedPrecondition("plugins.folders names no folder"));
+
+    // Where others' plugins are.
+    private string? Foreign => Given ?? Options.Plugins.Folders.LastOrDefault(static f => !IsOwn(f));
 
     private static bool IsOwn(string folder) => IsolationChoice.IsShipped(Path.Combine(folder, "id"));
 }

@@ -21,10 +21,9 @@ internal static class RemoveCommand
             var (where, name) = (place.Read(result), PluginName.Demand(result.GetValue(id)!));
             using var change = new PluginChange(where.Options.Plugins, where.Target, TimeProvider.System);
             CliOutput.Line(result, change.Remove(name) ? $"{name} is removed from {where.Target}" : $"there is no plugin {name} in {where.Target}");
-            var pods = (await GatewayVerdict.ReloadAsync(where.Socket, cancellationToken))?.Plugins.Where(p => p.Id == name).Sum(static p => p.Pods) ?? 0;
-            if (pods > 0)
+            if (GatewayVerdict.StillRunning(await GatewayVerdict.ReloadAsync(where.Socket, cancellationToken), name) is { } pods)
             {
-                CliOutput.Line(result, $"{GatewayVerdict.Pods(pods, "of it run", "of it runs")} on, to the end");
+                CliOutput.Line(result, pods);
             }
 
             return CliAction.Success;

@@ -19,7 +19,9 @@ internal sealed class CheckpointParts(string folder, string source) : IDisposabl
 {
     public const int LongestSmallFile = 4 << 20;
     private const int MostFiles = 100_000;
-    private static readonly string[] Wanted = [CheckpointNames.Config, CheckpointNames.Spec, CheckpointNames.RootfsDiff, CheckpointNames.DeletedFiles];
+
+    /// <summary>The files at its top that are taken.</summary>
+    public static readonly IReadOnlyList<string> Wanted = [CheckpointNames.Config, CheckpointNames.Spec, CheckpointNames.RootfsDiff, CheckpointNames.DeletedFiles];
 
     private readonly SafeFd _top = SafeFd.OpenDirectory(folder);
     private readonly SafeFd _processes = MakeProcesses(folder);
@@ -29,6 +31,19 @@ internal sealed class CheckpointParts(string folder, string source) : IDisposabl
     /// <summary>Whether a path is of what is taken; all else is left where it is.</summary>
     public static bool IsWanted(string path) =>
         Wanted.Contains(path) || (path.StartsWith(CheckpointNames.Processes + "/", StringComparison.Ordinal) && IsPlain(path[(CheckpointNames.Processes.Length + 1)..]));
+
+    /// <summary>A small file as a whole.</summary>
+    /// <exception cref="InvalidDataException">It is not small, or somebody writes it.</exception>
+    public static byte[] ReadSmall(SafeFd file, string name)
+    {
+        var content = new byte[FileStatus.Of(file).SizeBytes is <= LongestSmallFile and var size ? size : throw new InvalidDataException($"has a {name} of more than {LongestSmallFile} bytes")];
+        for (var at = 0; at < content.Length;)
+        {
+            at += file.Read(content.AsSpan(at)) is > 0 and var count ? count : throw new InvalidDataException($"has a {name} that changes");
+        }
+
+        return content;
+    }
 
     /// <summary>Creates a file of it.</summary>
     public SafeFd Create(string path, long size)

@@ -11,18 +11,14 @@ internal sealed class ImageSource(ImageView view, string image) : ICheckpointSou
     public Task<byte[]?> ReadAsync(string name)
     {
         using var file = TryOpen(name);
-        if (file is null)
+        try
         {
-            return Task.FromResult<byte[]?>(null);
+            return Task.FromResult(file is null ? null : CheckpointParts.ReadSmall(file, name));
         }
-
-        var content = new byte[FileStatus.Of(file).SizeBytes is <= CheckpointParts.LongestSmallFile and var size ? size : throw Refuse($"has a {name} of more than {CheckpointParts.LongestSmallFile} bytes")];
-        for (var at = 0; at < content.Length;)
+        catch (InvalidDataException e)
         {
-            at += file.Read(content.AsSpan(at)) is > 0 and var count ? count : throw Refuse($"has a {name} that changes");
+            throw Refuse(e.Message);
         }
-
-        return Task.FromResult<byte[]?>(content);
     }
 
     public Task UnpackAsync(string folder, CancellationToken cancellationToken) => Task.Run(() => Unpack(folder, cancellationToken), CancellationToken.None);
@@ -34,7 +30,7 @@ internal sealed class ImageSource(ImageView view, string image) : ICheckpointSou
         using var parts = new CheckpointParts(folder, image);
         try
         {
-            foreach (var name in Top().Concat(Processes()).Where(CheckpointParts.IsWanted))
+            foreach (var name in CheckpointParts.Wanted.Concat(Processes()).Where(CheckpointParts.IsWanted))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var source = TryOpen(name);
@@ -52,8 +48,6 @@ internal sealed class ImageSource(ImageView view, string image) : ICheckpointSou
             throw parts.Refuse(e);
         }
     }
-
-    private static string[] Top() => [CheckpointNames.Config, CheckpointNames.Spec, CheckpointNames.RootfsDiff, CheckpointNames.DeletedFiles];
 
     private List<string> Processes()
     {

@@ -70,14 +70,7 @@ public sealed class PodRestorer(
         {
             using var root = SafeFd.OpenDirectory(folder);
             using var file = FilesAt.OpenRegular(root, Encoding.UTF8.GetBytes($"{path}/{CheckpointNames.PodOptions}"[(folder.Length + 1)..]));
-            var content = new byte[FileStatus.Of(file).SizeBytes is <= CheckpointParts.LongestSmallFile and var size ? size : 0];
-            var length = 0;
-            while (length < content.Length && file.Read(content.AsSpan(length)) is > 0 and var count)
-            {
-                length += count;
-            }
-
-            var options = JsonSerializer.Deserialize(content.AsSpan(0, length), CheckpointJson.Default.PodCheckpointOptions);
+            var options = JsonSerializer.Deserialize(CheckpointParts.ReadSmall(file, CheckpointNames.PodOptions), CheckpointJson.Default.PodCheckpointOptions);
             return options is { Version: 1, Containers.Count: > 0 } ? options : throw Wrong(path, $"{CheckpointNames.PodOptions} is of another version, or empty");
         }
         catch (LinuxException e)
@@ -85,6 +78,10 @@ public sealed class PodRestorer(
             throw e.IsNotFound
                 ? RuntimeException.NotFound($"restore of a pod: there is no {path}/{CheckpointNames.PodOptions}: no checkpoint of a pod, or one that was cut off")
                 : Wrong(path, e.Message);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Wrong(path, $"it {e.Message}");
         }
         catch (JsonException e)
         {

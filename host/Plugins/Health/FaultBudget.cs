@@ -10,27 +10,17 @@ internal sealed class FaultBudget
 {
     private readonly List<(string? Pod, DateTimeOffset At)> _spent = [];
 
-    /// <summary>Adds a fault; true if it was one too many, and then the budget is whole again.</summary>
+    /// <summary>Adds a fault; true if it was one too many.</summary>
     /// <param name="pod">Whose work it was; null if nobody's.</param>
     /// <param name="now">The time.</param>
-    /// <param name="options">How many, in which time.</param>
+    /// <param name="options">How many, at least one, in which time.</param>
     public bool Spend(string? pod, DateTimeOffset now, HealthOptions options)
     {
-        if (options.Faults == 0)
-        {
-            return false;
-        }
-
         _spent.RemoveAll(f => now - f.At >= options.Window || (pod is not null && f.Pod == pod));
         _spent.Add((pod, now));
-        if (_spent.Count < options.Faults)
-        {
-            return false;
-        }
-
-        _spent.Clear();
-        return true;
+        return _spent.Count >= options.Faults;
     }
 
+    /// <summary>Begins anew.</summary>
     public void Refill() => _spent.Clear();
 }

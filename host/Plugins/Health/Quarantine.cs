@@ -155,17 +155,16 @@ public sealed class Quarantine(QuarantineRegistry cases, Func<HealthOptions> opt
 
     private void Change(HandlerStanding standing, string cause, Func<QuarantineCase, QuarantineCase> change)
     {
-        var fresh = new QuarantineCase
-        {
-            Handler = standing.Key.Name,
-            Instance = standing.Key.Instance,
-            Plugin = standing.Plugin,
-            PluginVersion = standing.Version,
-            Since = time.GetUtcNow(),
-        };
         if (cases.Get(standing.Id) is null)
         {
-            cases.Add(fresh);
+            cases.Add(new()
+            {
+                Handler = standing.Key.Name,
+                Instance = standing.Key.Instance,
+                Plugin = standing.Plugin,
+                PluginVersion = standing.Version,
+                Since = time.GetUtcNow(),
+            });
         }
 
         if (cases.Update(standing.Id, change) is { IsOpen: true } open)

@@ -43,7 +43,8 @@ internal sealed class KeptCheck
         }
     }
 
-    private static string Stamp(string path)
+    /// <summary>What tells a program from the one that lay there before.</summary>
+    public static string Stamp(string path)
     {
         var file = new FileInfo(path);
         return $"{path} {file.Length} {file.LastWriteTimeUtc.Ticks}";
