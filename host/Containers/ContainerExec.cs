@@ -34,7 +34,7 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
         var streams = new ExecStreams { Stdout = new(stdout.WriteEnd.Number, null), Stderr = new(stderr.WriteEnd.Number, null) };
         using var exec = await PrepareAsync(id, command, streams, cancellationToken);
         var process = exec.Process;
-        await process.StartAsync(cancellationToken);
+        await exec.StartAsync();
         stdout.WriteEnd.Dispose();
         stderr.WriteEnd.Dispose();
 
@@ -122,6 +122,12 @@ public sealed record ExecStreams
 /// <summary>An exec that can be started. To be disposed of after its end: it owns the file that the runtime reads.</summary>
 public sealed record PreparedExec(IProcess Process, string ProcessFile) : IDisposable
 {
+    /// <summary>
+    /// Starts it. A runtime that was told to run a command cannot take that back, so nobody gives up half-way: who has gone
+    /// meanwhile kills the command once it is known. The guard's deadline is the bound.
+    /// </summary>
+    public Task StartAsync() => Process.StartAsync(CancellationToken.None);
+
     /// <inheritdoc/>
     public void Dispose() => File.Delete(ProcessFile);
 }

@@ -25,6 +25,21 @@ public sealed class ExecTests(Suite suite)
         Assert.DoesNotContain("sleep 4713", (await pod.ExecAsync(id, "ps")).Output, StringComparison.Ordinal);
     }
 
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
+    public async Task ExecSync_CallerGoesDuringTheStart_LeavesNoCommand(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Requests.Idle());
+        for (var moment = 1; moment <= 60; moment += 4)
+        {
+            using var gone = new CancellationTokenSource(TimeSpan.FromMilliseconds(moment));
+            await Assert.ThrowsAsync<RpcException>(async () =>
+                await suite.Client.Runtime.ExecSyncAsync(new() { ContainerId = id, Cmd = { "sleep", "4715" } }, cancellationToken: gone.Token));
+        }
+
+        await Wait.ForAsync(() => pod.ExecAsync(id, "ps"), static ps => !ps.Output.Contains("sleep 4715", StringComparison.Ordinal), TimeSpan.FromSeconds(30));
+    }
+
     [Fact]
     public async Task ExecSync_TooMuchOutput_IsCutOffAt16MiB()
     {

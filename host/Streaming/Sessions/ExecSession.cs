@@ -36,7 +36,7 @@ internal sealed class ExecSession(ContainerExec execs, TimeProvider time)
         var resizing = console.Sizes is { } sizes ? ConsoleCopy.ResizeAsync(sizes, exec.Process, ended.Token) : Task.CompletedTask;
         try
         {
-            await exec.Process.StartAsync(cancellationToken);
+            await exec.StartAsync();
             pipes.ReleaseTheirs();
             var typing = console.Stdin is { } stdin ? ConsoleCopy.TypeAsync(stdin, pipes.Stdin!, ended.Token) : Task.CompletedTask;
             var code = await FollowAsync(exec.Process, pipes, console, cancellationToken);
