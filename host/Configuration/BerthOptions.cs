@@ -254,6 +254,9 @@ public sealed record StreamingOptions
 
     /// <summary>The PEM file of its key.</summary>
     public string Key { get; init; } = "";
+
+    /// <summary>A session in which nothing moves for so long is ended. As long as other runtimes wait; clients that ping never get there.</summary>
+    public TimeSpan IdleTime { get; init; } = TimeSpan.FromHours(4);
 }
 
 public sealed record MetricsOptions

@@ -220,6 +220,7 @@ internal static class OptionsReader
             Listen = TcpAddress(node, node.Text("listen") ?? new StreamingOptions().Listen),
             Certificate = node.FilePath("certificate", ""),
             Key = node.FilePath("key", ""),
+            IdleTime = node.Number("idleSeconds", 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : new StreamingOptions().IdleTime,
         };
         if (options.Certificate.Length > 0 != options.Key.Length > 0)
         {

@@ -26,6 +26,7 @@ public static class RestartKeys
         ("streaming.listen", static o => o.Streaming.Listen),
         ("streaming.certificate", static o => o.Streaming.Certificate),
         ("streaming.key", static o => o.Streaming.Key),
+        ("streaming.idleSeconds", static o => o.Streaming.IdleTime),
         ("metrics.listen", static o => o.Metrics.Listen),
     ];
 

@@ -36,6 +36,7 @@ public sealed class ContainerPlanner(
     ResourceClasses classes,
     HandlerTable handlers,
     CgroupTree cgroups,
+    HostFacts host,
     TimeProvider time)
 {
     public async Task<ContainerPlan> PlanAsync(string sandboxId, ContainerSpec asked)
@@ -50,7 +51,9 @@ public sealed class ContainerPlanner(
 
         var image = await checkpoints.FindImageAsync(spec);
         DenyImage(sandbox, spec, image);
+        image.DemandReference(spec.ImageRef, "config.image.image_ref");
         var table = handlers.Current;
+        DemandHandlers(table, spec);
         var check = table.Get(sandbox.HandlerKey).Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
@@ -72,7 +75,8 @@ public sealed class ContainerPlanner(
             ImageRef = image.Reference,
             LogPath = LogPath(sandbox, spec),
             StopSignal = StopSignals.Choose(spec.StopSignal, image.Config.StopSignal),
-            Resources = spec.Resources,
+            // As the kernel has it, see OciSpecBuilder.
+            Resources = spec.Resources with { OomScoreAdj = OomScore.Clamp(spec.Resources.OomScoreAdj, host.OomScoreFloor) },
             CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
         };
         return new(container, sandbox, image, check, Annotations(table.Find(sandbox.HandlerKey)!, sandbox, spec))
@@ -120,6 +124,16 @@ public sealed class ContainerPlanner(
         if (HandlerSelector.DenyImage(facts, names, handlers.Current.Options.Selection) is { } reason)
         {
             throw new RuntimeException(RuntimeErrorCode.PermissionDenied, $"container {spec.Name}: image {spec.Image} is denied: {reason}");
+        }
+    }
+
+    // An image that is meant for a handler which nobody has is meant for another node.
+    private static void DemandHandlers(PluginSnapshot table, ContainerSpec spec)
+    {
+        table.DemandKnown(spec.ImageRuntimeHandler, "config.image.runtime_handler");
+        foreach (var (index, mount) in spec.Mounts.Index())
+        {
+            table.DemandKnown(mount.ImageDetails?.RuntimeHandler ?? "", $"config.mounts[{index}].image.runtime_handler");
         }
     }
 

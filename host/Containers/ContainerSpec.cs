@@ -19,6 +19,9 @@ public sealed record ContainerSpec
     /// <summary>The handler that the image is meant for, as the request's ImageSpec says; shown as given.</summary>
     public string ImageRuntimeHandler { get; init; } = "";
 
+    /// <summary>Which image exactly the request's ImageSpec says that it is; empty if not given.</summary>
+    public string ImageRef { get; init; } = "";
+
     public IReadOnlyList<string> Command { get; init; } = [];
 
     public IReadOnlyList<string> Args { get; init; } = [];
@@ -117,6 +120,9 @@ public sealed record MountSpec
     public string Image { get; init; } = "";
 
     public string ImageSubPath { get; init; } = "";
+
+    /// <summary>What else its ImageSpec says; shown as given. Null without an image.</summary>
+    public ImageDetails? ImageDetails { get; init; }
 
     /// <summary>Further options such as <c>noexec</c>.</summary>
     public IReadOnlyList<string> Options { get; init; } = [];

@@ -22,10 +22,16 @@ public sealed class ContainerUpdater(
         }
 
         DemandUpdates(container);
-        var merged = Merge(container.Resources, resources);
+        var merged = ResourceChange.Merge(container.Resources, resources);
+        merged = merged with { OomScoreAdj = OomScore.Clamp(merged.OomScoreAdj, host.OomScoreFloor) };
         var live = objects.Require(container.SandboxId).FindContainer(container.Id)
             ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
         await live.UpdateAsync(JsonSerializer.SerializeToElement(ResourcePlan.Create(merged, host), OciJson.Default.OciResources), CancellationToken.None);
+        if (merged.OomScoreAdj != container.Resources.OomScoreAdj && !await OomScores.SetAsync(live, (int)merged.OomScoreAdj, CancellationToken.None))
+        {
+            merged = merged with { OomScoreAdj = container.Resources.OomScoreAdj };
+        }
+
         registry.Update(container.Id, c => c with { Resources = merged });
     }
 
@@ -37,19 +43,4 @@ public sealed class ContainerUpdater(
                 $"container {container.Id}: handler {key.Name} cannot change the limits of a running container; create it again with the limits that it needs");
         }
     }
-
-    private static ContainerResources Merge(ContainerResources old, ContainerResources change) => old with
-    {
-        CpuPeriod = change.CpuPeriod != 0 ? change.CpuPeriod : old.CpuPeriod,
-        CpuQuota = change.CpuQuota != 0 ? change.CpuQuota : old.CpuQuota,
-        CpuShares = change.CpuShares != 0 ? change.CpuShares : old.CpuShares,
-        MemoryLimitBytes = change.MemoryLimitBytes != 0 ? change.MemoryLimitBytes : old.MemoryLimitBytes,
-        MemorySwapLimitBytes = change.MemorySwapLimitBytes != 0 ? change.MemorySwapLimitBytes
-            : change.MemoryLimitBytes != 0 ? 0 : old.MemorySwapLimitBytes,
-        OomScoreAdj = change.OomScoreAdj != 0 ? change.OomScoreAdj : old.OomScoreAdj,
-        CpusetCpus = change.CpusetCpus.Length > 0 ? change.CpusetCpus : old.CpusetCpus,
-        CpusetMems = change.CpusetMems.Length > 0 ? change.CpusetMems : old.CpusetMems,
-        HugepageLimits = change.HugepageLimits.Count > 0 ? change.HugepageLimits : old.HugepageLimits,
-        Unified = change.Unified.Count > 0 ? change.Unified : old.Unified,
-    };
 }

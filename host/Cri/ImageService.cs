@@ -6,6 +6,7 @@ using Berth.Cri.Protos;
 using Berth.Cri.Wire;
 using Berth.Images;
 using Berth.Metrics;
+using Berth.Plugins;
 using Grpc.Core;
 
 namespace Berth.Cri;
@@ -13,7 +14,7 @@ namespace Berth.Cri;
 /// <summary>CRI's ImageService; see <see cref="RuntimeService"/> for what is where.</summary>
 [BindServiceMethod(typeof(StrictBinder), nameof(StrictBinder.Images))]
 public sealed class ImageService(
-    ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, ContainerRegistry containers, BerthMetrics metrics, ILogger<ImageService> log) : Protos.ImageService.ImageServiceBase
+    ImageStore store, BlockImages blocks, HandlerImages copies, ImagePuller puller, ImageFileSystem fileSystem, ContainerRegistry containers, HandlerTable handlers, BerthMetrics metrics, ILogger<ImageService> log) : Protos.ImageService.ImageServiceBase
 {
     public override Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context)
     {
@@ -48,13 +49,15 @@ public sealed class ImageService(
     public override async Task<PullImageResponse> PullImage(PullImageRequest request, ServerCallContext context)
     {
         var reference = ImageMapping.Reference(request.Image);
-        var asked = ImageMapping.Asked(request.Image);
+        var asked = ImageSpecMapping.ToDetails(request.Image, "image");
+        handlers.Current.DemandKnown(asked.RuntimeHandler, "image.runtime_handler");
         var started = metrics.PullStart();
         var result = "ok";
         try
         {
             var image = await puller.PullAsync(reference, ImageMapping.Credentials(request.Auth), context.CancellationToken);
-            _ = store.SetAsked(image.Id, asked);
+            image.DemandReference(asked.Reference, "image.image_ref");
+            _ = store.SetAsked(image.Id, new(asked.Annotations, asked.RuntimeHandler));
             return new() { ImageRef = image.Id };
         }
         catch (Exception e)

@@ -37,7 +37,7 @@ public sealed partial class RuntimeService
             throw Field.Wrong("container_configs", "is empty; give the configuration of each container, for none is taken from the checkpoint");
         }
 
-        var specs = request.ContainerConfigs.Select(ContainerSpecMapping.ToSpec).ToList();
+        var specs = request.ContainerConfigs.Select(c => ContainerSpecMapping.ToSpec(c, pod.Namespaces)).ToList();
         if (specs.GroupBy(static s => s.Name).FirstOrDefault(static g => g.Count() > 1) is { } twice)
         {
             throw Field.Wrong("container_configs", $"has {Field.Show(twice.Key)} twice");
@@ -52,11 +52,11 @@ public sealed partial class RuntimeService
     }
 
     // They are each runtime's own, and what is not known must not be taken for done.
-    private static void RefuseOptions(MapField<string, string> options)
+    private static void RefuseOptions(MapField<string, string> options, string field = "options")
     {
         if (options.Keys.FirstOrDefault() is { } key)
         {
-            throw Field.Wrong("options", $"has {Field.Show(key)}, which is no option of this runtime; there is none");
+            throw Field.Wrong(field, $"has {Field.Show(key)}, which is no option of this runtime; there is none");
         }
     }
 }

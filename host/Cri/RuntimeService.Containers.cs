@@ -10,7 +10,7 @@ public sealed partial class RuntimeService
     {
         var sandbox = FindSandbox(request.PodSandboxId);
         SandboxMapping.CheckSame(request.SandboxConfig, sandbox);
-        var spec = ContainerSpecMapping.ToSpec(request.Config);
+        var spec = ContainerSpecMapping.ToSpec(request.Config, sandbox.Spec.Namespaces);
         return new() { ContainerId = await containers.Creator.CreateAsync(sandbox.Id, spec, context.CancellationToken) };
     }
 
@@ -63,6 +63,7 @@ public sealed partial class RuntimeService
         }
 
         var resources = ResourceMapping.ToDomain(Field.Required(request.Linux, "linux"), "linux");
+        RefuseOptions(request.Annotations, "annotations");
         await containers.Updater.UpdateAsync(container.Id, resources, context.CancellationToken);
         return new();
     }

@@ -14,7 +14,8 @@ public sealed partial class RuntimeService
 
     public override async Task<ListContainerStatsResponse> ListContainerStats(ListContainerStatsRequest request, ServerCallContext context)
     {
-        var wanted = containers.Registry.List().Where(container => ListFilters.Matches(container, request.Filter));
+        var filter = ListFilters.Checked(request.Filter);
+        var wanted = containers.Registry.List().Where(container => ListFilters.Matches(container, filter));
         return new() { Stats = { await Task.WhenAll(wanted.Select(container => StatsAsync(container, context.CancellationToken))) } };
     }
 
@@ -23,7 +24,8 @@ public sealed partial class RuntimeService
 
     public override async Task<ListPodSandboxStatsResponse> ListPodSandboxStats(ListPodSandboxStatsRequest request, ServerCallContext context)
     {
-        var wanted = sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, request.Filter)).ToList();
+        var filter = ListFilters.Checked(request.Filter);
+        var wanted = sandboxes.Registry.List().Where(sandbox => ListFilters.Matches(sandbox, filter)).ToList();
         return new() { Stats = { await StatsAsync(wanted, context.CancellationToken) } };
     }
 

@@ -1,3 +1,5 @@
+using Berth.Abstractions;
+
 namespace Berth.Images;
 
 /// <summary>An image that is stored, whole; a snapshot that never changes.</summary>
@@ -34,6 +36,15 @@ public sealed record ImageModel
 
     /// <summary>The name that containers report for it: by digest where there is one.</summary>
     public string Reference => RepoDigests.Count > 0 ? RepoDigests[0] : Id;
+
+    /// <summary>Refuses a request that says of its image, beside the name, that it is another one; an empty reference says nothing.</summary>
+    public void DemandReference(string reference, string field)
+    {
+        if (reference.Length > 0 && reference != Id && $"sha256:{reference}" != Id && !RepoDigests.Contains(reference) && !RepoTags.Contains(reference))
+        {
+            throw RuntimeException.InvalidArgument($"{field} is \"{reference}\", but the image that the request names is {Reference} ({Id}); leave it out, or give that");
+        }
+    }
 }
 
 /// <summary>The rest of a pull's ImageSpec: kept and shown, for nothing here depends on it.</summary>

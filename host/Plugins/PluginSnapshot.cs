@@ -138,6 +138,15 @@ public sealed class PluginSnapshot
     /// <summary>The names that a pod may be given; those of disabled handlers are not among them.</summary>
     public IReadOnlyList<string> KnownHandlers { get; }
 
+    /// <summary>Refuses a name that no handler has; an empty one names none.</summary>
+    public void DemandKnown(string name, string field)
+    {
+        if (name.Length > 0 && !KnownHandlers.Contains(name))
+        {
+            throw RuntimeException.InvalidArgument($"{field} is '{name}', and there is no such runtime handler; {NearestName.Hint(name, KnownHandlers)}");
+        }
+    }
+
     /// <summary>For the choice of a handler: each of <see cref="KnownHandlers"/> with why no pod can be started on it now, empty if one can.</summary>
     public IReadOnlyDictionary<string, string> Readiness() =>
         KnownHandlers.ToDictionary(static name => name, name => Handlers[name] is { Ready: false } h ? h.Reason : "", StringComparer.Ordinal);

@@ -12,4 +12,5 @@ public sealed class SandboxRegistry(StateDatabase database)
 
 [JsonSourceGenerationOptions(UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Sandbox))]
+[JsonSerializable(typeof(PodSandboxSpec))]
 internal sealed partial class SandboxJson : JsonSerializerContext;

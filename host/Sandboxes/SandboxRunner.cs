@@ -24,9 +24,17 @@ public sealed class SandboxRunner(
 {
     private readonly SingleFlight<string> _running = new();
 
-    /// <summary>Runs the pod's sandbox and returns its id; the same pod and attempt again returns the same id.</summary>
-    public Task<string> RunAsync(PodSandboxSpec spec, string runtimeHandler, CancellationToken cancellationToken) =>
-        _running.RunAsync(spec.UniqueName, () => RunOnceAsync(spec, runtimeHandler), cancellationToken);
+    /// <summary>Runs the pod's sandbox and returns its id; the same pod and attempt again, asked for in the same way, returns the same id.</summary>
+    public async Task<string> RunAsync(PodSandboxSpec spec, string runtimeHandler, CancellationToken cancellationToken)
+    {
+        var id = await _running.RunAsync(spec.UniqueName, () => RunOnceAsync(spec, runtimeHandler), cancellationToken);
+        if (registry.Get(id) is { } sandbox)
+        {
+            SameRequest.Demand(sandbox, spec, runtimeHandler);
+        }
+
+        return id;
+    }
 
     private async Task<string> RunOnceAsync(PodSandboxSpec spec, string runtimeHandler)
     {

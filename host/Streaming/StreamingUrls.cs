@@ -28,6 +28,11 @@ public sealed class StreamingUrls(
                 $"attach: container {container.Id} was created {(container.Spec.Terminal ? "with" : "without")} a terminal, so tty must be {(container.Spec.Terminal ? "true" : "false")}");
         }
 
+        if (io.Stdin && !container.Spec.Stdin)
+        {
+            throw RuntimeException.InvalidArgument($"attach: container {container.Id} was created without standard input, so stdin must be false");
+        }
+
         return Issue("attach", new AttachTicket(container.Id, io));
     }
 

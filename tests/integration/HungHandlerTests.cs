@@ -152,5 +152,5 @@ public sealed class HungHandlerTests(RestartedGateway restarted) : IClassFixture
     }
 
     private async Task<string> CreateAsync(string pod) =>
-        (await Runtime.CreateContainerAsync(new() { PodSandboxId = pod, Config = Requests.Idle(), SandboxConfig = _configs[pod] })).ContainerId;
+        (await Runtime.CreateContainerAsync(new() { PodSandboxId = pod, Config = Requests.In(_configs[pod], Requests.Idle()), SandboxConfig = _configs[pod] })).ContainerId;
 }

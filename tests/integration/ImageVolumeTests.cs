@@ -33,7 +33,7 @@ public sealed class ImageVolumeTests(Suite suite)
 
         // Its files stay for the container, whatever a removal answers.
         await RemoveAsync(imageId);
-        Assert.Contains($"image {imageId} is removed, and still used by {id}", suite.Gateway.Log, StringComparison.Ordinal);
+        await Wait.ForAsync(() => suite.Gateway.Log.Contains($"image {imageId} is removed, and still used by {id}", StringComparison.Ordinal), TimeSpan.FromSeconds(30));
         Assert.Equal("deep\n", (await pod.ExecAsync(id, "cat", "/whole/models/deep/note")).Output);
         await suite.Client.Runtime.RemoveContainerAsync(new() { ContainerId = id });
         await RemoveAsync(imageId);

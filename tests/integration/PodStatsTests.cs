@@ -1,4 +1,5 @@
 using Berth.Cri.Protos;
+using Berth.Linux;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -33,9 +34,27 @@ public sealed class PodStatsTests(Suite suite)
         await using var pod = await suite.PodAsync();
         var id = await pod.StartAsync(Requests.Idle());
         var gateway = (await pod.ExecAsync(id, "sh", "-c", "ip route | awk '/^default/ {print $3}'")).Output.Trim();
-        var before = await SentAsync(pod);
+        var before = (await NetworkAsync(pod)).DefaultInterface;
         await pod.ExecAsync(id, "ping", "-c", "3", "-i", "0.2", "-s", "1000", gateway);
-        await Wait.ForAsync(() => SentAsync(pod), sent => sent >= before + 3000, Patience);
+        await Wait.ForAsync(
+            async () => (await NetworkAsync(pod)).DefaultInterface,
+            now => now.TxBytes.Value >= before.TxBytes.Value + 3000 && now.RxBytes.Value >= before.RxBytes.Value + 3000,
+            Patience);
+    }
+
+    [Fact]
+    public async Task PodStats_Interfaces_AreThoseBesideTheDefaultOne()
+    {
+        await using var pod = await suite.PodAsync();
+        Assert.Empty((await NetworkAsync(pod)).Interfaces);
+        var made = await CommandRunner.RunAsync(
+            new Command { Path = "nsenter", Arguments = ["--net=" + suite.Gateway.NetworkNamespace(pod.Id), "ip", "link", "add", "extra0", "type", "veth", "peer", "name", "extra1"] },
+            null, 4096, CancellationToken.None);
+        Assert.True(made.ExitCode == 0, made.Error);
+        var network = await Wait.ForAsync(() => NetworkAsync(pod), static n => n.Interfaces.Count > 0, Patience);
+        Assert.Equal("eth0", network.DefaultInterface.Name);
+        Assert.Equal(["extra0", "extra1"], network.Interfaces.Select(static i => i.Name).Order());
+        Assert.All(network.Interfaces, static i => Assert.Equal((0ul, 0ul), (i.RxBytes.Value, i.TxErrors.Value)));
     }
 
     [Fact]
@@ -93,6 +112,6 @@ public sealed class PodStatsTests(Suite suite)
         Assert.Equal(StatusCode.FailedPrecondition, failure.StatusCode);
     }
 
-    private async Task<long> SentAsync(TestPod pod) =>
-        (long)((await suite.Client.Runtime.PodSandboxStatsAsync(new() { PodSandboxId = pod.Id })).Stats.Linux.Network?.DefaultInterface.TxBytes.Value ?? 0);
+    private async Task<NetworkUsage> NetworkAsync(TestPod pod) =>
+        (await suite.Client.Runtime.PodSandboxStatsAsync(new() { PodSandboxId = pod.Id })).Stats.Linux.Network;
 }

@@ -47,7 +47,26 @@ public sealed class ResourceTests(Suite suite)
         var container = Requests.Idle();
         container.Linux.Resources.OomScoreAdj = -998;
         var id = await pod.StartAsync(container);
-        Assert.InRange(int.Parse(await File.ReadAllTextAsync($"/proc/{await suite.PidAsync(id)}/oom_score_adj")), -998, 0);
+        var inForce = await ScoreAsync(await suite.PidAsync(id));
+        Assert.InRange(inForce, -998, 0);
+        Assert.Equal(inForce, (await pod.StatusAsync(id)).Resources.Linux.OomScoreAdj);
+    }
+
+    [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
+    public async Task OomScoreAdj_Updated_IsThatOfEveryProcess(string handler)
+    {
+        await using var pod = await suite.PodAsync(handler);
+        var container = Requests.Script("scores", "sleep 3600 & trap 'exit 0' TERM; echo up; wait");
+        container.Linux.Resources.OomScoreAdj = 100;
+        var id = await pod.StartAsync(container);
+        await Wait.ForAsync(() => pod.Log("scores.log").Count > 0, TimeSpan.FromSeconds(30));
+        await suite.Client.Runtime.UpdateContainerResourcesAsync(new() { ContainerId = id, Linux = new() { OomScoreAdj = 300 } });
+
+        var status = (await pod.StatusAsync(id)).Resources.Linux.OomScoreAdj;
+        // The command that looks has what its runtime gives it.
+        var all = await pod.ExecAsync(id, "sh", "-c", "for p in /proc/[0-9]*; do [ $p = /proc/$$ ] || cat $p/oom_score_adj; done");
+        Assert.Equal((300, "300\n300\n"), (status, all.Output));
+        Assert.Equal(300, await ScoreAsync(await suite.PidAsync(id)));
     }
 
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
@@ -91,6 +110,8 @@ public sealed class ResourceTests(Suite suite)
         Assert.StartsWith(pod.Config.Linux.CgroupParent + "/berth-", path, StringComparison.Ordinal);
         Assert.NotEqual(CgroupFile.PathOf(pid, "memory"), path);
     }
+
+    private static async Task<int> ScoreAsync(int pid) => int.Parse(await File.ReadAllTextAsync($"/proc/{pid}/oom_score_adj"));
 
     private static ContainerConfig Limited()
     {

@@ -62,6 +62,8 @@ public sealed class UnifiedCgroupTests : IClassFixture<UnifiedPod>
             Assert.Equal(
                 [$"{96 * MiB}", "0", "max", "40000 100000", $"{CgroupFile.ExpectedShares(1024)}"],
                 Values(limits, "memory.max", "memory.swap.max", "memory.high", "cpu.max", "cpu.weight"));
+            var unified = (await pod.StatusAsync(id)).Resources.Linux.Unified;
+            Assert.Equal(("max", "77", "77"), (unified["memory.high"], unified["pids.max"], Values(limits, "pids.max")[0]));
         }
 
         await Wait.ForAsync(() => !Directory.Exists(cgroup) && !Directory.Exists(Path.GetDirectoryName(cgroup)), Limit);

@@ -41,6 +41,17 @@ public static class Requests
     /// <summary>A container that stays until it is stopped, and stops at once.</summary>
     public static ContainerConfig Idle(string name = "idle") => Script(name, "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done");
 
+    /// <summary>The container, with the network and IPC namespaces of its pod, as a kubelet sends them for both.</summary>
+    public static ContainerConfig In(PodSandboxConfig pod, ContainerConfig container)
+    {
+        if (container.Linux?.SecurityContext?.NamespaceOptions is { } own && pod.Linux?.SecurityContext?.NamespaceOptions is { } pods)
+        {
+            (own.Network, own.Ipc) = (pods.Network, pods.Ipc);
+        }
+
+        return container;
+    }
+
     // CONTAINER is what a kubelet sends for pods that do not share their processes.
     private static NamespaceOption Namespaces() => new() { Network = NamespaceMode.Pod, Pid = NamespaceMode.Container, Ipc = NamespaceMode.Pod };
 }

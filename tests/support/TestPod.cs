@@ -32,7 +32,8 @@ public sealed class TestPod : IAsyncDisposable
 
     public async Task<string> CreateAsync(ContainerConfig container)
     {
-        var response = await _client.Runtime.CreateContainerAsync(new() { PodSandboxId = Id, Config = container, SandboxConfig = Config });
+        var request = new CreateContainerRequest { PodSandboxId = Id, Config = Requests.In(Config, container), SandboxConfig = Config };
+        var response = await _client.Runtime.CreateContainerAsync(request);
         return response.ContainerId;
     }
 

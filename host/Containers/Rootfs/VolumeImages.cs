@@ -46,8 +46,13 @@ public sealed class VolumeImages(Snapshots snapshots, ImageStore images, Contain
 
     private static string Key(string containerId, int index) => $"{containerId}-volume-{index}";
 
-    private ImageModel Find(MountSpec mount) => images.Find(mount.Image) ?? throw RuntimeException.NotFound(
-        $"ImageVolumeMountFailed: image {mount.Image} of mount {mount.ContainerPath} is not on this node: pull it first");
+    private ImageModel Find(MountSpec mount)
+    {
+        var image = images.Find(mount.Image) ?? throw RuntimeException.NotFound(
+            $"ImageVolumeMountFailed: image {mount.Image} of mount {mount.ContainerPath} is not on this node: pull it first");
+        image.DemandReference(mount.ImageDetails?.Reference ?? "", $"image.image_ref of mount {mount.ContainerPath}");
+        return image;
+    }
 
     // The image never changes, so what its path is now stays true.
     private static string Resolve(MountSpec mount, string folder)

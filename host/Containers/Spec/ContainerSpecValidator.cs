@@ -94,9 +94,15 @@ public static class ContainerSpecValidator
 
     private static void CheckMounts(IReadOnlyList<MountSpec> mounts)
     {
+        var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var mount in mounts)
         {
-            _ = ContainerPath.Normalize(mount.ContainerPath, "the container path of a mount");
+            // Of two at one place only the last would be seen.
+            if (!taken.Add(ContainerPath.Normalize(mount.ContainerPath, "the container path of a mount")))
+            {
+                throw RuntimeException.InvalidArgument($"two mounts have the container path {mount.ContainerPath}; give each its own");
+            }
+
             if (mount.Image.Length > 0 && mount.HostPath.Length > 0)
             {
                 throw RuntimeException.InvalidArgument($"mount {mount.ContainerPath} has an image and a host path; give one");

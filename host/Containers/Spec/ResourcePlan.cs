@@ -76,6 +76,12 @@ public static partial class ResourcePlan
         }
 
         // The kubelet sends a limit of 0 for every size there is, also to machines without the controller.
+        if (!host.HasHugetlbController && resources.HugepageLimits.FirstOrDefault(static l => l.LimitBytes > 0) is { } limit)
+        {
+            throw RuntimeException.FailedPrecondition(
+                $"{limit.LimitBytes} bytes of {limit.PageSize} pages are asked for, but this node has no hugetlb cgroup controller: choose a node that has it, or leave hugepage_limits out");
+        }
+
         return host.HasHugetlbController && resources.HugepageLimits.Count > 0
             ? [.. resources.HugepageLimits.Select(static l => new OciHugepageLimit(l.PageSize, l.LimitBytes))]
             : null;

@@ -63,6 +63,7 @@ internal static class ContainerMapping
         UserSpecifiedImage = spec.UserSpecifiedImage,
         Annotations = { spec.ImageAnnotations.ToDictionary() },
         RuntimeHandler = spec.ImageRuntimeHandler,
+        ImageRef = spec.ImageRef,
     };
 
     private static Protos.LinuxContainerUser User(ContainerUser user) =>

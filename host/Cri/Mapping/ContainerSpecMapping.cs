@@ -13,11 +13,21 @@ internal static class ContainerSpecMapping
     // Bytes that are no text would become others in the JSON of an OCI spec.
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <param name="config">The request's.</param>
+    /// <param name="pod">The namespaces of its pod.</param>
+    public static ContainerSpec ToSpec(Protos.ContainerConfig? config, NamespaceModes pod)
+    {
+        NamespaceMapping.CheckSame(config?.Linux?.SecurityContext?.NamespaceOptions, pod, $"{Security}.namespace_options");
+        return ToSpec(config);
+    }
+
+    /// <summary>The same, without a look at the pod.</summary>
     public static ContainerSpec ToSpec(Protos.ContainerConfig? config)
     {
         var given = Field.Required(config, "config");
         var metadata = Field.Required(given.Metadata, "config.metadata");
         var image = Field.Required(given.Image, "config.image");
+        var details = ImageSpecMapping.ToDetails(image, "config.image");
         if (given.Windows is not null)
         {
             throw Field.Wrong("config.windows", "is given, but this is a Linux node; leave it out");
@@ -28,9 +38,10 @@ internal static class ContainerSpecMapping
             Name = Field.Name(metadata.Name, "config.metadata.name"),
             Attempt = metadata.Attempt,
             Image = Field.Line(Field.Text(image.Image, "config.image.image"), "config.image.image"),
-            UserSpecifiedImage = Field.Line(image.UserSpecifiedImage, "config.image.user_specified_image"),
-            ImageAnnotations = Tags.Annotations(image.Annotations, "config.image.annotations"),
-            ImageRuntimeHandler = Field.Line(image.RuntimeHandler, "config.image.runtime_handler"),
+            UserSpecifiedImage = details.UserSpecifiedImage,
+            ImageAnnotations = details.Annotations,
+            ImageRuntimeHandler = details.RuntimeHandler,
+            ImageRef = details.Reference,
             Command = Arguments(given.Command, "config.command"),
             Args = Arguments(given.Args, "config.args"),
             WorkingDirectory = Field.OptionalPath(given.WorkingDir, "config.working_dir"),
@@ -42,7 +53,8 @@ internal static class ContainerSpecMapping
             Annotations = Tags.Annotations(given.Annotations, "config.annotations"),
             LogPath = Field.OptionalPath(given.LogPath, "config.log_path"),
             Stdin = given.Stdin,
-            StdinOnce = given.StdinOnce,
+            StdinOnce = given.StdinOnce && !given.Stdin
+                ? throw Field.Wrong("config.stdin_once", "is true, but stdin is not: there is no input to close; set stdin too, or neither") : given.StdinOnce,
             Terminal = given.Tty,
             StopSignal = SignalMapping.ToDomain(given.StopSignal, "config.stop_signal"),
             Resources = given.Linux?.Resources is { } resources ? ResourceMapping.ToDomain(resources, "config.linux.resources") : new(),
@@ -62,13 +74,13 @@ internal static class ContainerSpecMapping
             AddAmbientCapabilities = [.. security.Capabilities?.AddAmbientCapabilities ?? []],
             Privileged = security.Privileged,
             Namespaces = NamespaceMapping.ToDomain(security.NamespaceOptions, $"{Security}.namespace_options"),
-            Selinux = security.SelinuxOptions is { } label ? new(label.User, label.Role, label.Type, label.Level) : null,
-            RunAsUser = Id(security.RunAsUser, $"{Security}.run_as_user"),
-            RunAsGroup = Id(security.RunAsGroup, $"{Security}.run_as_group"),
+            Selinux = SelinuxMapping.ToDomain(security.SelinuxOptions, $"{Security}.selinux_options"),
+            RunAsUser = UserMapping.Id(security.RunAsUser, $"{Security}.run_as_user"),
+            RunAsGroup = UserMapping.Id(security.RunAsGroup, $"{Security}.run_as_group"),
             RunAsUsername = Username(security),
             ReadOnlyRootfs = security.ReadonlyRootfs,
-            SupplementalGroups = [.. security.SupplementalGroups.Select(static group => IdWithin(group, $"{Security}.supplemental_groups"))],
-            SupplementalGroupsPolicy = Policy(security.SupplementalGroupsPolicy),
+            SupplementalGroups = UserMapping.Groups(security.SupplementalGroups, $"{Security}.supplemental_groups"),
+            SupplementalGroupsPolicy = UserMapping.Policy(security.SupplementalGroupsPolicy, $"{Security}.supplemental_groups_policy"),
             NoNewPrivileges = security.NoNewPrivs,
             MaskedPaths = Paths(security.MaskedPaths, $"{Security}.masked_paths"),
             ReadOnlyPaths = Paths(security.ReadonlyPaths, $"{Security}.readonly_paths"),
@@ -89,18 +101,6 @@ internal static class ContainerSpecMapping
             ? name
             : throw Field.Wrong($"{Security}.run_as_group", "is given without run_as_user or run_as_username: give one of them too");
     }
-
-    private static long? Id(Protos.Int64Value? id, string field) => id is null ? null : IdWithin(id.Value, field);
-
-    // 2^32 - 1 is -1 to the kernel, which means "leave as it is": setresuid(2).
-    private static long IdWithin(long id, string field) => Field.Within(id, 0, uint.MaxValue - 1, field);
-
-    private static SupplementalGroupsPolicy Policy(Protos.SupplementalGroupsPolicy policy) => policy switch
-    {
-        Protos.SupplementalGroupsPolicy.Merge => SupplementalGroupsPolicy.Merge,
-        Protos.SupplementalGroupsPolicy.Strict => SupplementalGroupsPolicy.Strict,
-        _ => throw Field.Unknown($"{Security}.supplemental_groups_policy", (int)policy),
-    };
 
     private static IReadOnlyList<string> Paths(RepeatedField<string> paths, string field) =>
         [.. paths.Select(path => Field.OptionalAbsolutePath(Field.Text(path, field), field))];

@@ -43,10 +43,6 @@ internal static class ImageMapping
         return answer;
     }
 
-    /// <summary>What else a pull's ImageSpec says.</summary>
-    public static PulledFor Asked(Protos.ImageSpec image) =>
-        new(Tags.Annotations(image.Annotations, "image.annotations"), Field.Line(image.RuntimeHandler, "image.runtime_handler"));
-
     /// <summary>Null where the request has none: the gateway's own configuration then decides.</summary>
     public static RegistryCredentials? Credentials(Protos.AuthConfig? auth) => auth is null || auth.Equals(new Protos.AuthConfig())
         ? null

@@ -33,6 +33,7 @@ internal static class MountMapping
                 GidMappings = NamespaceMapping.Ranges(mount.GidMappings, $"{field}.gidMappings"),
                 Image = Field.Line(image, $"{field}.image.image"),
                 ImageSubPath = Field.OptionalPath(mount.ImageSubPath, $"{field}.image_sub_path"),
+                ImageDetails = image.Length > 0 ? ImageSpecMapping.ToDetails(mount.Image!, $"{field}.image") : null,
                 Options = [.. mount.MountOptions],
             };
     }
@@ -60,7 +61,7 @@ internal static class MountMapping
         };
         if (mount.Image.Length > 0)
         {
-            answer.Image = new() { Image = mount.Image };
+            answer.Image = ImageSpecMapping.ToProto(mount.Image, mount.ImageDetails ?? new());
         }
 
         return answer;

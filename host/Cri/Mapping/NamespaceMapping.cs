@@ -42,6 +42,26 @@ internal static class NamespaceMapping
         return options;
     }
 
+    /// <summary>
+    /// Refuses a container that asks for another network or IPC namespace than its pod has: it would get the pod's. Without options it
+    /// asks for none.
+    /// </summary>
+    public static void CheckSame(Protos.NamespaceOption? options, NamespaceModes pod, string field)
+    {
+        if (options is null)
+        {
+            return;
+        }
+
+        foreach (var (name, given, own) in ((string, Protos.NamespaceMode, NamespaceMode)[])[("network", options.Network, pod.Network), ("ipc", options.Ipc, pod.Ipc)])
+        {
+            if (PodOrNode(given, $"{field}.{name}") != own)
+            {
+                throw Field.Wrong($"{field}.{name}", $"is {given.ToString().ToUpperInvariant()}, but the pod's is {own.ToString().ToUpperInvariant()}, and containers share it: give the same");
+            }
+        }
+    }
+
     private static void CheckTogether(NamespaceModes modes, string field)
     {
         if (modes.Pid == NamespaceMode.Target != modes.TargetId.Length > 0)

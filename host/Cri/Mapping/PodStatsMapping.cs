@@ -49,7 +49,8 @@ internal static class PodStatsMapping
         {
             Timestamp = UnixNanoseconds.Of(sample.LinksAt),
             DefaultInterface = Interface(main),
-            Interfaces = { sample.Links.Select(Interface) },
+            // All but the default one, as the API has it: kubelets add that themselves.
+            Interfaces = { sample.Links.Where(l => l != main).Select(Interface) },
         };
     }
 

@@ -35,9 +35,24 @@ internal static partial class SandboxMapping
     /// </summary>
     public static void CheckSame(Protos.PodSandboxConfig? config, Sandbox sandbox)
     {
-        if (config?.Metadata is { Uid.Length: > 0 } given && given.Uid != sandbox.Spec.Uid)
+        if (config?.Metadata is not { } given)
         {
-            throw Field.Wrong("sandbox_config.metadata.uid", $"is {Field.Show(given.Uid)}, but pod sandbox {sandbox.Id} is of the pod {Field.Show(sandbox.Spec.Uid)}");
+            return;
+        }
+
+        var own = sandbox.Spec;
+        (string Field, string Given, string Own)[] texts = [("uid", given.Uid, own.Uid), ("namespace", given.Namespace, own.Namespace), ("name", given.Name, own.Name)];
+        foreach (var (field, text, expected) in texts)
+        {
+            if (text.Length > 0 && text != expected)
+            {
+                throw Field.Wrong($"sandbox_config.metadata.{field}", $"is {Field.Show(text)}, but that of pod sandbox {sandbox.Id} is {Field.Show(expected)}");
+            }
+        }
+
+        if (given.Uid.Length > 0 && given.Attempt != own.Attempt)
+        {
+            throw Field.Wrong("sandbox_config.metadata.attempt", $"is {given.Attempt}, but pod sandbox {sandbox.Id} is attempt {own.Attempt}");
         }
     }
 
@@ -68,7 +83,6 @@ internal static partial class SandboxMapping
     public static Protos.PodSandboxState State(Sandbox sandbox) =>
         sandbox.Phase == SandboxPhase.Ready ? Protos.PodSandboxState.SandboxReady : Protos.PodSandboxState.SandboxNotready;
 
-    // There is no process in a sandbox of its own, so its user, groups and AppArmor profile have no object.
     private static PodSandboxSpec WithLinux(PodSandboxSpec spec, Protos.LinuxPodSandboxConfig? linux)
     {
         if (linux is null)
@@ -81,6 +95,7 @@ internal static partial class SandboxMapping
 #pragma warning disable CS0612 // the older form of the profile, which clients still send
         var olderSeccomp = security.SeccompProfilePath;
 #pragma warning restore CS0612
+        PodSecurityMapping.Check(security, Security);
         var namespaces = NamespaceMapping.ToDomain(security.NamespaceOptions, $"{Security}.namespace_options");
         return spec with
         {

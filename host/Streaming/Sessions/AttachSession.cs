@@ -14,7 +14,7 @@ internal sealed class AttachSession(ContainerRegistry containers, SandboxObjects
         var container = containers.Get(ticket.ContainerId) ?? throw RuntimeException.NotFound($"container {ticket.ContainerId} does not exist");
         var live = objects.Require(container.SandboxId).FindContainer(container.Id)
             ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
-        using var pipes = new ConsolePipes(ticket.Io with { Stdin = ticket.Io.Stdin && container.Spec.Stdin });
+        using var pipes = new ConsolePipes(ticket.Io);
         var attachment = await live.AttachAsync(
             new() { Stdin = pipes.TheirStdin, Stdout = pipes.TheirStdout, Stderr = pipes.TheirStderr }, cancellationToken);
         pipes.ReleaseTheirs();

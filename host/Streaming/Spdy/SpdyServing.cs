@@ -1,10 +1,11 @@
+using Berth.Configuration;
 using Berth.Streaming.Sessions;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Streaming.Spdy;
 
 /// <summary>From the HTTP Upgrade to SPDY/3.1 to the end of the session.</summary>
-internal sealed class SpdyServing(ConsoleServing consoles, PortForwarder forwarder, TimeProvider time)
+internal sealed class SpdyServing(ConsoleServing consoles, PortForwarder forwarder, StreamingOptions options, TimeProvider time)
 {
     private const string Upgrade = "SPDY/3.1";
     private const string Offers = "X-Stream-Protocol-Version";
@@ -55,7 +56,7 @@ internal sealed class SpdyServing(ConsoleServing consoles, PortForwarder forward
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<string> RunAsync(Stream transport, StreamTicket ticket, string protocol, Action abort, CancellationToken cancellationToken)
     {
-        using var idle = new IdleTimer(time);
+        using var idle = new IdleTimer(time, options.IdleTime);
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
         await using var aborting = gone.Token.Register(abort);
         return ticket switch

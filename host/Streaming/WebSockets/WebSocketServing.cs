@@ -1,11 +1,12 @@
 using System.Net.WebSockets;
+using Berth.Configuration;
 using Berth.Streaming.Sessions;
 using Berth.Streaming.Spdy;
 
 namespace Berth.Streaming.WebSockets;
 
 /// <summary>From the WebSocket handshake to the end of the session.</summary>
-internal sealed class WebSocketServing(ConsoleServing consoles, PortForwarder forwarder, SpdyServing spdy, TimeProvider time)
+internal sealed class WebSocketServing(ConsoleServing consoles, PortForwarder forwarder, SpdyServing spdy, StreamingOptions options, TimeProvider time)
 {
     private static readonly TimeSpan HangUpTime = TimeSpan.FromSeconds(5);
 
@@ -39,7 +40,7 @@ internal sealed class WebSocketServing(ConsoleServing consoles, PortForwarder fo
 
     private async Task<string> RunAsync(WebSocket socket, StreamTicket ticket, ChannelProtocol protocol, CancellationToken cancellationToken)
     {
-        using var idle = new IdleTimer(time);
+        using var idle = new IdleTimer(time, options.IdleTime);
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Expired);
         await using var aborting = gone.Token.Register(socket.Abort);
         using var channels = new ChannelSocket(socket, protocol, idle);

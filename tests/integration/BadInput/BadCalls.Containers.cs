@@ -9,13 +9,21 @@ internal static partial class BadCalls
     private static IEnumerable<BadCall> CreateContainer(BadInputScene scene)
     {
         BadCall Container(string why, Action<ContainerConfig> change, params string[] says) => new(why, scene.Create(change), InvalidArgument, says);
-        CreateContainerRequest At(string pod) => new() { PodSandboxId = pod, Config = scene.Create().Config };
+        CreateContainerRequest At(string pod) => new() { PodSandboxId = pod, Config = scene.Create(static c => c.Linux.SecurityContext.NamespaceOptions = null).Config };
         var other = scene.Create();
         other.SandboxConfig = new() { Metadata = new() { Name = "pod", Namespace = "tests", Uid = "another" } };
 
         foreach (var call in PodId(scene, At))
         {
             yield return call;
+        }
+
+        foreach (var (field, change) in (IEnumerable<(string, Action<PodSandboxMetadata>)>)[("name", static m => m.Name = "other"), ("namespace", static m => m.Namespace = "other"), ("attempt", static m => m.Attempt = 7)])
+        {
+            var same = scene.Create();
+            same.SandboxConfig = scene.Pod.Config.Clone();
+            change(same.SandboxConfig.Metadata);
+            yield return new($"the same pod by another {field}", same, InvalidArgument, $"sandbox_config.metadata.{field}", scene.Pod.Id);
         }
 
         yield return new("stopped", At(scene.Stopped.Id), FailedPrecondition, scene.Stopped.Id);
@@ -27,6 +35,20 @@ internal static partial class BadCalls
         yield return Container("a name with a path", static c => c.Metadata.Name = "a/b", "config.metadata.name", "a/b");
         yield return Container("no image", static c => c.Image = null, "config.image");
         yield return Container("an image without a name", static c => c.Image.Image = "", "config.image.image");
+        yield return Container("an image that is another", static c => c.Image.ImageRef = "sha256:" + new string('0', 64), "config.image.image_ref", "the image that the request names is");
+        yield return Container("an image for a handler that is none", static c => c.Image.RuntimeHandler = "zeppelin", "config.image.runtime_handler", "zeppelin");
+        yield return Container("an input that is closed and never open", static c => c.StdinOnce = true, "config.stdin_once", "stdin");
+        yield return Container("the host's network in a pod of its own", static c => c.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node, "namespace_options.network", "NODE", "POD");
+        yield return Container("the host's IPC in a pod of its own", static c => c.Linux.SecurityContext.NamespaceOptions.Ipc = NamespaceMode.Node, "namespace_options.ipc", "NODE", "POD");
+        yield return Container("users that the pod does not have", static c => c.Linux.SecurityContext.NamespaceOptions.UsernsOptions = Mapped(), "user namespace", "userns_options");
+        yield return Container("two mounts at one place", static c => c.Mounts.Add([new Mount { ContainerPath = "/a", HostPath = "/tmp" }, new Mount { ContainerPath = "/a/", HostPath = "/var" }]), "two mounts", "/a");
+        yield return Container("an unknown option of a mount", static c => c.Mounts.Add(new Mount { ContainerPath = "/a", HostPath = "/tmp", MountOptions = { "bogus" } }), "bogus", "noexec");
+        yield return Container("a part of no image", static c => c.Mounts.Add(new Mount { ContainerPath = "/a", HostPath = "/tmp", ImageSubPath = "b" }), "config.mounts[0].image_sub_path", "without an image");
+        yield return Container("a CDI device without a name", static c => c.CDIDevices.Add(new CDIDevice()), "config.CDI_devices[0].name");
+        yield return Container("a CDI device that is no name", static c => c.CDIDevices.Add(new CDIDevice { Name = "no name" }), "no name", "vendor");
+        yield return new("a CDI device that nobody has", scene.Create(static c => c.CDIDevices.Add(new CDIDevice { Name = "example.com/none=0" })), FailedPrecondition, "example.com/none=0");
+        yield return Container("too many capabilities", static c => c.Linux.SecurityContext.Capabilities.DropCapabilities.Add(Enumerable.Repeat("CHOWN", 1000)), "capabilities", "256");
+        yield return Container("less swap than memory", static c => (c.Linux.Resources.MemoryLimitInBytes, c.Linux.Resources.MemorySwapLimitInBytes) = (2 << 20, 1 << 20), "memory_swap_limit", "at least");
         yield return Container("no command", static c => c.Command[0] = "", "no command");
         yield return Container("a command too long", static c => c.Args.Add(new string('a', 200_000)), "131072");
         yield return Container("too many words", static c => c.Args.Add(Enumerable.Repeat("", 40_000)), "32768");
@@ -70,6 +92,7 @@ internal static partial class BadCalls
             .. ContainerId(scene, static id => Update(id)),
             new("nothing to update", new UpdateContainerResourcesRequest { ContainerId = scene.Running }, InvalidArgument, "linux is missing"),
             new("for Windows", new UpdateContainerResourcesRequest { ContainerId = scene.Running, Linux = new(), Windows = new() }, InvalidArgument, "windows", "Linux"),
+            new("an option that is none", new UpdateContainerResourcesRequest { ContainerId = scene.Running, Linux = new(), Annotations = { ["x"] = "y" } }, InvalidArgument, "annotations", "x"),
             new("ended", Update(scene.Exited), FailedPrecondition, scene.Exited, "Exited"),
             new("a negative share", Update(scene.Running, new() { CpuShares = -1 }), InvalidArgument, "linux.cpu_shares", "-1"),
             new("less swap than memory", Update(scene.Running, new() { MemoryLimitInBytes = 2 << 20, MemorySwapLimitInBytes = 1 << 20 }), InvalidArgument, "memory_swap_limit", "at least"),

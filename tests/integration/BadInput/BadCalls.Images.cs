@@ -32,6 +32,7 @@ internal static partial class BadCalls
             new("a digest cut short", Pull("name@sha256:short"), InvalidArgument, "name@sha256:short"),
             new("an id", Pull(new string('a', 64)), InvalidArgument, "an image id"),
             new("credentials that are none", withAuth, InvalidArgument, "auth", "base64"),
+            new("for a handler that is none", new PullImageRequest { Image = new() { Image = $"{registry}/a:b", RuntimeHandler = "zeppelin" } }, InvalidArgument, "image.runtime_handler", "zeppelin"),
             new("a registry that is down", Pull($"{down}/down:one"), Unavailable, down),
             new("an image that the registry does not have", Pull($"{registry}/no/such:image"), NotFound, $"{registry}/no/such:image", "check the name"),
         ];

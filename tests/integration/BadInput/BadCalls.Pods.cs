@@ -50,6 +50,14 @@ internal static partial class BadCalls
         yield return Pod("a user namespace on the host's network", static c => (Namespaces(c).Network, Namespaces(c).UsernsOptions) = (NamespaceMode.Node, Mapped()), "userns_options", "host's network");
         yield return Pod("a user namespace without a range", static c => Namespaces(c).UsernsOptions = new() { Mode = NamespaceMode.Pod }, "userns_options", "uids and gids");
         yield return Pod("a profile without a type for it", static c => c.Linux.SecurityContext.Seccomp = new() { LocalhostRef = "/p.json" }, "seccomp.localhost_ref");
+        yield return Pod("a user that is none", static c => c.Linux.SecurityContext.RunAsUser = new() { Value = -1 }, "security_context.run_as_user", "-1");
+        yield return Pod("a group without a user", static c => c.Linux.SecurityContext.RunAsGroup = new() { Value = 1 }, "security_context.run_as_group", "run_as_user");
+        yield return Pod("groups that are none", static c => c.Linux.SecurityContext.SupplementalGroups.Add(-1), "security_context.supplemental_groups", "-1");
+        yield return Pod("an unknown policy", static c => c.Linux.SecurityContext.SupplementalGroupsPolicy = (SupplementalGroupsPolicy)9, "supplemental_groups_policy", "9");
+        yield return Pod("an AppArmor profile without its name", static c => c.Linux.SecurityContext.Apparmor = new() { ProfileType = SecurityProfile.Types.ProfileType.Localhost }, "security_context.apparmor.localhost_ref");
+        yield return Pod("a label of two parts", static c => c.Linux.SecurityContext.SelinuxOptions = new() { Role = "a:b" }, "selinux_options.role", "a:b");
+        yield return new("the same attempt in another way", BadInputScene.Again(scene.Pod.Config, static c => c.Hostname = "another"), AlreadyExists, scene.Pod.Id, "another configuration");
+        yield return new("the same attempt on another handler", BadInputScene.Again(scene.Pod.Config, static _ => { }, "crun"), AlreadyExists, scene.Pod.Id, "crun");
         yield return Pod("a negative share", static c => c.Linux.Overhead = new() { CpuShares = -1 }, "config.linux.overhead.cpu_shares", "-1");
         yield return Pod("a cgroup file that climbs", static c => c.Linux.Resources = new() { Unified = { ["../memory.max"] = "1" } }, "config.linux.resources.unified");
     }

@@ -71,6 +71,7 @@ internal static partial class BadCalls
             new("no stream", new AttachRequest { ContainerId = s.Running }, InvalidArgument, "stdin, stdout and stderr"),
             new("two outputs of a terminal", new AttachRequest { ContainerId = s.Running, Tty = true, Stdout = true, Stderr = true }, InvalidArgument, "stderr", "tty"),
             new("a terminal that it does not have", new AttachRequest { ContainerId = s.Running, Tty = true, Stdout = true }, InvalidArgument, s.Running, "tty must be false"),
+            new("an input that it does not have", new AttachRequest { ContainerId = s.Running, Stdin = true, Stdout = true }, InvalidArgument, s.Running, "stdin must be false"),
             new("ended", new AttachRequest { ContainerId = s.Exited, Stdout = true }, FailedPrecondition, s.Exited, "not running"),
         ],
         ["PortForward"] = static s =>
@@ -81,14 +82,30 @@ internal static partial class BadCalls
             new("stopped", new PortForwardRequest { PodSandboxId = s.Stopped.Id, Port = { 80 } }, FailedPrecondition, s.Stopped.Id, "not ready"),
         ],
 
-        ["ListPodSandbox"] = static _ => [new("unknown state", new ListPodSandboxRequest { Filter = new() { State = new() { State = (PodSandboxState)7 } } }, InvalidArgument, "filter.state", "7")],
-        ["StreamPodSandboxes"] = static _ => [new("unknown state", new StreamPodSandboxesRequest { Filter = new() { State = new() { State = (PodSandboxState)7 } } }, InvalidArgument, "filter.state", "7")],
-        ["ListContainers"] = static _ => [new("unknown state", new ListContainersRequest { Filter = new() { State = new() { State = (ContainerState)7 } } }, InvalidArgument, "filter.state", "7")],
-        ["StreamContainers"] = static _ => [new("unknown state", new StreamContainersRequest { Filter = new() { State = new() { State = (ContainerState)7 } } }, InvalidArgument, "filter.state", "7")],
-        ["ListContainerStats"] = static _ => [],
-        ["StreamContainerStats"] = static _ => [],
-        ["ListPodSandboxStats"] = static _ => [],
-        ["StreamPodSandboxStats"] = static _ => [],
+        ["ListPodSandbox"] = static _ =>
+        [
+            new("unknown state", new ListPodSandboxRequest { Filter = new() { State = new() { State = (PodSandboxState)7 } } }, InvalidArgument, "filter.state", "7"),
+            .. Selectors(static l => new ListPodSandboxRequest { Filter = new() { LabelSelector = { l } } }),
+        ],
+        ["StreamPodSandboxes"] = static _ =>
+        [
+            new("unknown state", new StreamPodSandboxesRequest { Filter = new() { State = new() { State = (PodSandboxState)7 } } }, InvalidArgument, "filter.state", "7"),
+            .. Selectors(static l => new StreamPodSandboxesRequest { Filter = new() { LabelSelector = { l } } }),
+        ],
+        ["ListContainers"] = static _ =>
+        [
+            new("unknown state", new ListContainersRequest { Filter = new() { State = new() { State = (ContainerState)7 } } }, InvalidArgument, "filter.state", "7"),
+            .. Selectors(static l => new ListContainersRequest { Filter = new() { LabelSelector = { l } } }),
+        ],
+        ["StreamContainers"] = static _ =>
+        [
+            new("unknown state", new StreamContainersRequest { Filter = new() { State = new() { State = (ContainerState)7 } } }, InvalidArgument, "filter.state", "7"),
+            .. Selectors(static l => new StreamContainersRequest { Filter = new() { LabelSelector = { l } } }),
+        ],
+        ["ListContainerStats"] = static _ => Selectors(static l => new ListContainerStatsRequest { Filter = new() { LabelSelector = { l } } }),
+        ["StreamContainerStats"] = static _ => Selectors(static l => new StreamContainerStatsRequest { Filter = new() { LabelSelector = { l } } }),
+        ["ListPodSandboxStats"] = static _ => Selectors(static l => new ListPodSandboxStatsRequest { Filter = new() { LabelSelector = { l } } }),
+        ["StreamPodSandboxStats"] = static _ => Selectors(static l => new StreamPodSandboxStatsRequest { Filter = new() { LabelSelector = { l } } }),
         ["ListImages"] = static _ => [],
         ["StreamImages"] = static _ => [],
 
@@ -146,6 +163,13 @@ internal static partial class BadCalls
             yield return new("an id that is none", request(new string('x', 100_000)), NotFound, "xxx", "does not exist");
         }
     }
+
+    private static IEnumerable<BadCall> Selectors(Func<IDictionary<string, string>, IMessage> request) =>
+    [
+        new("a label without a key", request(new Dictionary<string, string> { [""] = "x" }), InvalidArgument, "filter.label_selector"),
+        new("a label of two lines", request(new Dictionary<string, string> { ["a"] = "b\nc" }), InvalidArgument, "filter.label_selector"),
+        new("a label too large", request(new Dictionary<string, string> { ["a"] = new string('x', 5000) }), InvalidArgument, "filter.label_selector", "4096"),
+    ];
 
     private static IEnumerable<BadCall> Commands(BadInputScene scene, Func<string, string[], IMessage> request) =>
     [

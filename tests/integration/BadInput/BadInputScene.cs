@@ -65,6 +65,14 @@ public sealed class BadInputScene(Suite suite) : IAsyncLifetime
         return new() { Config = config };
     }
 
+    /// <summary>The request for a pod that is there already, changed.</summary>
+    public static RunPodSandboxRequest Again(PodSandboxConfig config, Action<PodSandboxConfig> change, string handler = "runc")
+    {
+        var again = config.Clone();
+        change(again);
+        return new() { Config = again, RuntimeHandler = handler };
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var pod in _pods)

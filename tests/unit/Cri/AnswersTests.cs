@@ -6,6 +6,7 @@ using Berth.Images;
 using Berth.Linux;
 using Berth.Sandboxes;
 using Xunit;
+using Protos = Berth.Cri.Protos;
 
 namespace Berth.Tests.Unit.Cri;
 
@@ -79,6 +80,20 @@ public sealed class AnswersTests
         Assert.Null(stats.Memory.AvailableBytes);
         Assert.Null(stats.Swap);
         Assert.Equal(("/var/lib/berth", 4096ul, 3ul), (stats.WritableLayer.FsId.Mountpoint, stats.WritableLayer.UsedBytes.Value, stats.WritableLayer.InodesUsed.Value));
+    }
+
+    [Fact]
+    public void PodStats_Interfaces_AreAllButTheDefaultOne()
+    {
+        var sandbox = Records.Sandbox() with { Network = new() { NamespacePath = "/n", Interfaces = [new("eth0", null, 0, [])] } };
+        LinkUsage[] links = [new("net1", 1, 2, 3, 4, 5, 6, 7, 8), new("eth0", 11, 12, 13, 14, 15, 16, 17, 18)];
+        var network = PodStatsMapping.ToProto(sandbox, new(new() { Timestamp = Records.Created }, null, links, Records.Created), []).Linux.Network;
+
+        Assert.Equal(("eth0", 11ul, 13ul, 15ul, 17ul), Figures(network.DefaultInterface));
+        Assert.Equal(("net1", 1ul, 3ul, 5ul, 7ul), Figures(Assert.Single(network.Interfaces)));
+
+        static (string, ulong, ulong, ulong, ulong) Figures(Protos.NetworkInterfaceUsage link) =>
+            (link.Name, link.RxBytes.Value, link.RxErrors.Value, link.TxBytes.Value, link.TxErrors.Value);
     }
 
     [Fact]

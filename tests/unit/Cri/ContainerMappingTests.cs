@@ -35,6 +35,11 @@ public sealed class ContainerMappingTests
         { "config.linux.security_context.supplemental_groups", c => Security(c).SupplementalGroups.Add(-1) },
         { "config.linux.security_context.supplemental_groups_policy", c => Security(c).SupplementalGroupsPolicy = (Protos.SupplementalGroupsPolicy)2 },
         { "config.linux.security_context.namespace_options.target_id", c => Security(c).NamespaceOptions = new() { Pid = Protos.NamespaceMode.Target } },
+        { "config.stdin_once", c => c.StdinOnce = true },
+        { "config.image.image_ref", c => c.Image.ImageRef = "a\nb" },
+        { "config.mounts[0].image.annotations", c => c.Mounts.Add(new Protos.Mount { ContainerPath = "/a", Image = new() { Image = "i", Annotations = { [""] = "x" } } }) },
+        { "config.mounts[0].image_sub_path", c => c.Mounts.Add(new Protos.Mount { ContainerPath = "/a", HostPath = "/b", ImageSubPath = "c" }) },
+        { "config.linux.security_context.selinux_options.user", c => Security(c).SelinuxOptions = new() { User = "a:b" } },
         { "config.linux.security_context.apparmor.profile_type", c => Security(c).Apparmor = new() { ProfileType = (Protos.SecurityProfile.Types.ProfileType)3 } },
     };
 
@@ -136,11 +141,33 @@ public sealed class ContainerMappingTests
             SelinuxRelabel = true,
             MountOptions = { "noexec" },
         });
-        config.Mounts.Add(new Protos.Mount { ContainerPath = "/img", Image = new() { Image = "models:1" }, ImageSubPath = "w", Readonly = true });
+        var image = new Protos.ImageSpec
+        {
+            Image = "models:1",
+            Annotations = { ["a"] = "b" },
+            UserSpecifiedImage = "models",
+            RuntimeHandler = "crun",
+            ImageRef = "models@sha256:1",
+        };
+        config.Mounts.Add(new Protos.Mount { ContainerPath = "/img", Image = image, ImageSubPath = "w", Readonly = true });
 
         var status = ContainerMapping.ToStatus(Records.Container() with { Spec = ContainerSpecMapping.ToSpec(config) });
 
         Assert.Equal(config.Mounts, status.Mounts);
+    }
+
+    [Theory]
+    [InlineData(Protos.NamespaceMode.Node, Protos.NamespaceMode.Pod, "network")]
+    [InlineData(Protos.NamespaceMode.Pod, Protos.NamespaceMode.Node, "ipc")]
+    public void ToSpec_AnotherNetworkOrIpcThanThePods_IsRefused(Protos.NamespaceMode network, Protos.NamespaceMode ipc, string field)
+    {
+        var config = Config();
+        ContainerSpecMapping.ToSpec(config, new() { Network = NamespaceMode.Node });
+        Security(config).NamespaceOptions = new() { Network = network, Ipc = ipc };
+        ContainerSpecMapping.ToSpec(config, NamespaceMapping.ToDomain(Security(config).NamespaceOptions, "n"));
+        var refusal = Assert.Throws<RuntimeException>(() => ContainerSpecMapping.ToSpec(config, new()));
+        Assert.Equal(RuntimeErrorCode.InvalidArgument, refusal.Code);
+        Assert.StartsWith($"config.linux.security_context.namespace_options.{field} is NODE, but the pod's is POD", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -40,6 +40,15 @@ public sealed class SandboxMappingTests
         { "config.linux.security_context.namespace_options.target_id", c => Namespaces(c).TargetId = "c1" },
         { "config.linux.security_context.namespace_options.userns_options", c => Namespaces(c).UsernsOptions = new() { Mode = Protos.NamespaceMode.Pod } },
         { "config.linux.security_context.seccomp.localhost_ref", c => c.Linux.SecurityContext.Seccomp = new() { LocalhostRef = "/p.json" } },
+        { "config.linux.security_context.run_as_user", c => c.Linux.SecurityContext.RunAsUser = new() { Value = -1 } },
+        { "config.linux.security_context.run_as_group", c => (c.Linux.SecurityContext.RunAsUser, c.Linux.SecurityContext.RunAsGroup) = (new(), new() { Value = uint.MaxValue }) },
+        { "config.linux.security_context.run_as_group", c => c.Linux.SecurityContext.RunAsGroup = new() { Value = 5 } },
+        { "config.linux.security_context.supplemental_groups", c => c.Linux.SecurityContext.SupplementalGroups.Add(-1) },
+        { "config.linux.security_context.supplemental_groups", c => c.Linux.SecurityContext.SupplementalGroups.Add(new long[70_000]) },
+        { "config.linux.security_context.supplemental_groups_policy", c => c.Linux.SecurityContext.SupplementalGroupsPolicy = (Protos.SupplementalGroupsPolicy)9 },
+        { "config.linux.security_context.apparmor.localhost_ref", c => c.Linux.SecurityContext.Apparmor = new() { ProfileType = Protos.SecurityProfile.Types.ProfileType.Localhost } },
+        { "config.linux.security_context.selinux_options.type", c => c.Linux.SecurityContext.SelinuxOptions = new() { Type = "a:b" } },
+        { "config.linux.security_context.selinux_options.level", c => c.Linux.SecurityContext.SelinuxOptions = new() { Level = "s0 s1" } },
         { "config.linux.overhead.cpu_shares", c => c.Linux.Overhead = new() { CpuShares = -1 } },
         { "a key of config.linux.resources.unified", c => c.Linux.Resources = new() { Unified = { ["../memory.max"] = "1" } } },
     };
@@ -80,6 +89,32 @@ public sealed class SandboxMappingTests
 
         Assert.Equal(RuntimeErrorCode.InvalidArgument, refusal.Code);
         Assert.StartsWith(field + " ", refusal.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, Protos.PodSandboxMetadata> OtherPods => new()
+    {
+        { "uid", new() { Name = "web", Namespace = "shop", Uid = "u-2", Attempt = 2 } },
+        { "namespace", new() { Name = "web", Namespace = "yard", Uid = "u-1", Attempt = 2 } },
+        { "name", new() { Name = "bee", Namespace = "shop", Uid = "u-1", Attempt = 2 } },
+        { "attempt", new() { Name = "web", Namespace = "shop", Uid = "u-1", Attempt = 3 } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OtherPods), DisableDiscoveryEnumeration = true)]
+    public void CheckSame_AnotherPod_IsRefusedByName(string field, Protos.PodSandboxMetadata metadata)
+    {
+        var refusal = Assert.Throws<RuntimeException>(() => SandboxMapping.CheckSame(new() { Metadata = metadata }, Records.Sandbox()));
+        Assert.Equal(RuntimeErrorCode.InvalidArgument, refusal.Code);
+        Assert.StartsWith($"sandbox_config.metadata.{field} ", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CheckSame_ThePodOrWhatIsLeftOut_IsTaken()
+    {
+        SandboxMapping.CheckSame(null, Records.Sandbox());
+        SandboxMapping.CheckSame(new(), Records.Sandbox());
+        SandboxMapping.CheckSame(new() { Metadata = new() { Name = "web" } }, Records.Sandbox());
+        SandboxMapping.CheckSame(new() { Metadata = SandboxMapping.Metadata(Records.Sandbox().Spec) }, Records.Sandbox());
     }
 
     [Fact]

@@ -57,4 +57,29 @@ public sealed class SessionTests
         time.Advance(TimeSpan.FromHours(1));
         Assert.True(idle.Expired.IsCancellationRequested);
     }
+
+    [Fact]
+    public void Idle_CallbackThatRunsWhileTheSessionEnds_ThrowsNothing()
+    {
+        var timers = new LateTimers();
+        var idle = new IdleTimer(timers, TimeSpan.FromHours(4));
+        var expired = idle.Expired;
+        idle.Dispose();
+        timers.Fire();
+        Assert.True(expired.IsCancellationRequested);
+    }
+
+    // A timer's callback may have begun when the timer is disposed of.
+    private sealed class LateTimers : TimeProvider
+    {
+        private Action _fire = static () => { };
+
+        public void Fire() => _fire();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _fire = () => callback(state);
+            return System.CreateTimer(static _ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
 }

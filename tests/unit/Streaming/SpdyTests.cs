@@ -128,7 +128,7 @@ public sealed class SpdyTests
         private readonly Pipe _toServer = new();
         private readonly Pipe _toClient = new();
         private readonly SpdyDeflater _deflater = new();
-        private readonly IdleTimer _idle = new(TimeProvider.System);
+        private readonly IdleTimer _idle = new(TimeProvider.System, TimeSpan.FromHours(4));
         private readonly SpdyConnection _connection;
         private readonly TaskCompletionSource<SpdyStream> _accepted = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly Task _running;

@@ -54,6 +54,7 @@ public sealed class ContainerSpecValidatorTests
         Refused(Good with { Security = new() { Namespaces = new() { Network = NamespaceMode.Container } } });
         Refused(Good with { Mounts = [new() { ContainerPath = "/a", HostPath = "/b", Image = "c" }] });
         Refused(Good with { Mounts = [new() { ContainerPath = "/a/../..", HostPath = "/b" }] });
+        Refused(Good with { Mounts = [new() { ContainerPath = "/a", HostPath = "/b" }, new() { ContainerPath = "/a/", HostPath = "/c" }] });
     }
 
     [Theory]

@@ -86,6 +86,25 @@ public sealed class ResourcePlanTests
     public void Create_NoHugetlbController_LeavesHugepagesOut() =>
         Assert.Equal("{}", Json(new() { HugepageLimits = [new("1GB", 0)] }, V1));
 
+    [Fact]
+    public void Create_HugepagesWithoutTheController_AreRefused() =>
+        TestRootfs.Refused(() => ResourcePlan.Create(new() { HugepageLimits = [new("1GB", 0), new("2MB", 1 << 21)] }, V1), RuntimeErrorCode.FailedPrecondition);
+
+    [Fact]
+    public void Merge_Unified_KeepsWhatTheChangeDoesNotName()
+    {
+        var old = new ContainerResources
+        {
+            Unified = new Dictionary<string, string> { ["memory.high"] = "1", ["pids.max"] = "7" },
+            HugepageLimits = [new("2MB", 1), new("1GB", 2)],
+            CpuShares = 5,
+        };
+        var merged = ResourceChange.Merge(old, new() { Unified = new Dictionary<string, string> { ["memory.high"] = "max" }, HugepageLimits = [new("2MB", 3)] });
+        Assert.Equal([("memory.high", "max"), ("pids.max", "7")], merged.Unified.OrderBy(static u => u.Key).Select(static u => (u.Key, u.Value)));
+        Assert.Equal([("1GB", 2ul), ("2MB", 3ul)], merged.HugepageLimits.OrderBy(static l => l.PageSize).Select(static l => (l.PageSize, l.LimitBytes)));
+        Assert.Equal(5, merged.CpuShares);
+    }
+
     [Theory]
     [InlineData(-998, 0, 0)]
     [InlineData(-998, -1000, -998)]
