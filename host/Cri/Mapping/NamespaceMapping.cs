@@ -43,8 +43,8 @@ internal static class NamespaceMapping
     }
 
     /// <summary>
-    /// Refuses a container that asks for another network or IPC namespace than its pod has: it would get the pod's. Without options it
-    /// asks for none.
+    /// Refuses a container that asks for the node's network or IPC where its pod has its own: it would get the pod's. POD is also what
+    /// a client sends that says nothing, and any pod's containers share what the pod has.
     /// </summary>
     public static void CheckSame(Protos.NamespaceOption? options, NamespaceModes pod, string field)
     {
@@ -55,7 +55,7 @@ internal static class NamespaceMapping
 
         foreach (var (name, given, own) in ((string, Protos.NamespaceMode, NamespaceMode)[])[("network", options.Network, pod.Network), ("ipc", options.Ipc, pod.Ipc)])
         {
-            if (PodOrNode(given, $"{field}.{name}") != own)
+            if (PodOrNode(given, $"{field}.{name}") == NamespaceMode.Node && own != NamespaceMode.Node)
             {
                 throw Field.Wrong($"{field}.{name}", $"is {given.ToString().ToUpperInvariant()}, but the pod's is {own.ToString().ToUpperInvariant()}, and containers share it: give the same");
             }
