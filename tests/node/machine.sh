@@ -4,11 +4,13 @@
 
 readonly guest_verdict="$guest/acceleration" guest_console="$guest/console.log"
 
+# qemu SECONDS ACCELERATOR ARGUMENTS...: for so long at most.
+# One processor: emulated ones run as threads, and a busy machine's guest with two of them stood still, each waiting for the other.
 qemu() {
-  local accelerator="$1"
-  shift
-  qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -machine pc,usb=off,hpet=off -accel "$accelerator" -cpu Nehalem,+rdrand -smp 2 -m 3G \
-    -kernel "$guest_kernel" -initrd "$guest_initrd" -serial stdio "$@" </dev/null
+  local seconds="$1" accelerator="$2"
+  shift 2
+  timeout --foreground --kill-after=10 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -machine pc,usb=off,hpet=off -accel "$accelerator" \
+    -cpu Nehalem,+rdrand -smp 1 -m 3G -kernel "$guest_kernel" -initrd "$guest_initrd" -serial stdio "$@" </dev/null
 }
 
 # Whether KVM is there says little: on some machines it takes every call and never runs this kernel. So the kernel is booted
@@ -17,8 +19,8 @@ choose_accelerator() {
   local host
   host="$(uname -r)"
   if [ "$(cut -d' ' -f1 "$guest_verdict" 2>/dev/null)" != "$host" ]; then
-    local verdict=tcg,thread=multi
-    if [ -w /dev/kvm ] && timeout 10 bash -c "$(declare -f qemu); qemu kvm -append 'console=ttyS0 panic=-1 rdinit=/none root=none'" >"$guest/kvm.log" 2>&1; then
+    local verdict=tcg
+    if [ -w /dev/kvm ] && qemu 10 kvm -append 'console=ttyS0 panic=-1 rdinit=/none root=none' >"$guest/kvm.log" 2>&1; then
       verdict=kvm
     fi
     printf '%s %s\n' "$host" "$verdict" >"$guest_verdict"
@@ -61,6 +63,7 @@ make_repository_disk() {
   done
   make_native "$tree/artifacts/plugins" "$tree/artifacts/bin/Berth.Host" "$tree/artifacts/bin/Berth.Tests.Integration"
   printf '%s\n' "$command" >"$tree/command"
+  printf '%s\n' "$limit" >"$tree/limit"
   rm -f "$guest/repository.ext4"
   quietly mkfs.ext4 -q -O ^has_journal -d "$tree" "$guest/repository.ext4" 1G
   rm -rf "$tree"
@@ -81,12 +84,12 @@ run_in_guest() {
   # would take the processor's counter for broken too, and then every look at the clock is a trap. mitigations=off: retpolines
   # are the slowest that one can have emulated. The time limits of units are for a machine that has its processor to itself.
   step "booting the guest ($accelerator); its console is kept in ${guest_console#"$repo/"}"
-  qemu "$accelerator" \
+  qemu $((limit + 300)) "$accelerator" \
     -drive "file=$guest_root,format=raw,if=virtio,snapshot=on" \
     -drive "file=$guest/repository.ext4,format=raw,if=virtio,readonly=on" \
     -drive "file=$guest/results.tar,format=raw,if=virtio" \
     -append "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=off audit=0 apparmor=1 security=apparmor systemd.unified_cgroup_hierarchy=1 systemd.show_status=false systemd.default_timeout_start_sec=900 systemd.unit=node-test.service" \
-    | sed -u 's/\r$//' | tee "$guest_console"
+    | sed -u 's/\r$//' | tee "$guest_console" || fail "the guest did not end by itself; what it printed is in $guest_console"
   tar -xf "$guest/results.tar" -C "$results" 2>/dev/null && [ -s "$results/status" ] || fail "the guest ended without a result"
   return "$(cat "$results/status")"
 }
