@@ -9,6 +9,22 @@ namespace Berth.Linux;
 /// <param name="StartTime">Clock ticks since boot; with the id it names the process for ever.</param>
 public sealed record ProcStat(char State, int Parent, int Session, ulong StartTime)
 {
+    /// <summary>The processes that a process has started, those that they have, and so on.</summary>
+    public static IReadOnlyList<int> Descendants(int pid)
+    {
+        var parents = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+            .Select(static name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)
+            .Where(static number => number > 0)
+            .ToLookup(static number => TryRead(number)?.Parent ?? 0);
+        List<int> found = [.. parents[pid]];
+        for (var i = 0; i < found.Count; i++)
+        {
+            found.AddRange(parents[found[i]]);
+        }
+
+        return found;
+    }
+
     /// <summary>Reads it, or null if the process is gone.</summary>
     public static ProcStat? TryRead(int pid)
     {

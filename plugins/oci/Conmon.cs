@@ -23,7 +23,7 @@ internal sealed class Conmon(OciOptions options, RuntimeCommand runtime, string 
 
     /// <summary>The monitor's absolute path.</summary>
     public string Executable => Berth.Linux.Executable.Find(options.Monitor) ?? throw RuntimeException.Unavailable(
-        $"monitor '{options.Monitor}' is not in {Berth.Linux.Executable.SearchPath}: {RuntimeCommand.Remedy(options.Monitor, "monitor")}");
+        $"monitor '{options.Monitor}' is not in {Berth.Linux.Executable.SearchPath}: {RuntimeCommand.Remedy("conmon", "monitor")}");
 
     /// <summary>Starts the monitor, which waits for <see cref="BlockedMonitor.ReleaseAsync"/>.</summary>
     public BlockedMonitor Start(MonitoredContainer container, string runtimeRoot)

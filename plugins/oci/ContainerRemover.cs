@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Linux;
 
 namespace Berth.Plugins.Oci;
 
@@ -18,13 +19,13 @@ internal sealed class ContainerRemover(HandlerTools tools)
     {
         var root = state?.RuntimeRoot ?? tools.RuntimeRoot;
         var cgroup = tools.CgroupOf(state);
-        if (state is not null && Monitor.Adopt(state.MonitorPid, state.MonitorStartTime) is { } monitor)
-        {
-            await EndAsync(monitor, files).ConfigureAwait(false);
-        }
-
         try
         {
+            if (state is not null && Monitor.Adopt(state.MonitorPid, state.MonitorStartTime) is { } monitor)
+            {
+                await EndAsync(monitor, files).ConfigureAwait(false);
+            }
+
             await cgroup.KillAsync().ConfigureAwait(false);
             if (Knows(root, id))
             {
@@ -41,8 +42,7 @@ internal sealed class ContainerRemover(HandlerTools tools)
     }
 
     /// <summary>Whether the runtime has a record of the container: each keeps files under its root that begin with the id.</summary>
-    public static bool Knows(string root, string id) =>
-        Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root, id + "*").Any();
+    public static bool Knows(string root, string id) => Records(root, id).Length > 0;
 
     /// <summary>Kills the init, so that the monitor drains the log and writes the exit; kills the monitor if it will not end.</summary>
     private async Task EndAsync(Monitor monitor, ContainerFiles files)
@@ -62,8 +62,7 @@ internal sealed class ContainerRemover(HandlerTools tools)
             }
         }
 
-        monitor.Kill();
-        await monitor.Ended.ConfigureAwait(false);
+        await monitor.KillAllAsync(tools.Clock).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(string root, string id)
@@ -73,5 +72,20 @@ internal sealed class ContainerRemover(HandlerTools tools)
         {
             throw new RuntimeException(RuntimeErrorCode.Unavailable, $"container {id}: the runtime does not delete it: {result.Error}");
         }
+
+        // A runtime that was killed while it created has no container to delete, but may have left a lock.
+        foreach (var record in Records(root, id))
+        {
+            if (Directory.Exists(record))
+            {
+                FileTree.Delete(record);
+            }
+            else
+            {
+                File.Delete(record);
+            }
+        }
     }
+
+    private static string[] Records(string root, string id) => Directory.Exists(root) ? Directory.GetFileSystemEntries(root, id + "*") : [];
 }

@@ -17,7 +17,7 @@ internal sealed class RuntimeCommand(OciOptions options, bool systemdCgroup)
     /// <summary>The runtime's absolute path.</summary>
     /// <exception cref="RuntimeException">It is not there.</exception>
     public string Executable => Berth.Linux.Executable.Find(options.Path) ?? throw RuntimeException.Unavailable(
-        $"runtime '{options.Path}' is not in {Berth.Linux.Executable.SearchPath}: {Remedy(options.Path, "path")}");
+        $"runtime '{options.Path}' is not in {Berth.Linux.Executable.SearchPath}: {Remedy(Path.GetFileName(options.Path), "path")}");
 
     /// <summary>What stands before the verb. With a log file, standard error has the bare message.</summary>
     public IReadOnlyList<string> GlobalArguments(string root, string logFile = "/dev/null") =>
@@ -51,6 +51,6 @@ internal sealed class RuntimeCommand(OciOptions options, bool systemdCgroup)
     }
 
     /// <summary>What would bring a missing executable.</summary>
-    public static string Remedy(string executable, string option) =>
-        $"install the package that has it (Debian: apt-get install {Path.GetFileName(executable)}) or set the option '{option}'";
+    public static string Remedy(string package, string option) =>
+        $"install the package that has it (Debian: apt-get install {package}) or set the option '{option}'";
 }

@@ -103,7 +103,7 @@ internal sealed class AppExec(Stage1 stage1, AppFolder app, ExecRequest request,
         try
         {
             _streams.Open(descriptors);
-            var command = stage1.Enter(tools.Programs.Runtime, [.. Runtime.GlobalArguments(stage1, stage1.Seen(_logFile)), .. verb]);
+            var command = stage1.Enter(tools.Programs, tools.Programs.Runtime, [.. Runtime.GlobalArguments(stage1, stage1.Seen(_logFile)), .. verb]);
             var gate = Gate.Before(command with { Descriptors = descriptors });
             _streams.Begin(gate.Child);
             return gate;

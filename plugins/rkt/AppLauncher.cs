@@ -46,7 +46,7 @@ internal sealed class AppLauncher(Tools tools)
 
     private Gate Start(Stage1 stage1, AppFolder app, CreateContainerRequest request, SafeFd sync, SafeFd error)
     {
-        var command = stage1.Enter(tools.Programs.Monitor, Arguments(stage1, app, request));
+        var command = stage1.Enter(tools.Programs, tools.Programs.Monitor, Arguments(stage1, app, request));
         try
         {
             return Gate.Before(command with

@@ -40,22 +40,22 @@ internal static class MachineCommand
         [
             .. Nspawn(pod, programs),
             .. namespaces.TryGetValue("network", out var network) ? (string[])[$"--network-namespace-path={network}"] : [],
-            .. Powerless,
+            .. Powerless(programs),
             "/bin/sh", "-c", $"echo >{ReadyFile} && exec \"$0\" -P", programs.Init,
         ];
         // nspawn can join a network namespace by path, but no other; it is told to keep those that it is started in.
         string[] join = [.. Joined(namespaces, "ipc"), .. Joined(namespaces, "uts")];
-        List<string> command = join.Length == 0 ? nspawn : [Programs.Nsenter, .. join, "--", .. nspawn];
+        List<string> command = join.Length == 0 ? nspawn : [programs.Nsenter, .. join, "--", .. nspawn];
         return Command(command);
     }
 
     /// <summary>A machine that is over at once.</summary>
-    public static Command Trial(PodFolder pod, Programs programs) => Command([.. Nspawn(pod, programs), .. Powerless, "/bin/sh", "-c", "exit 0"]);
+    public static Command Trial(PodFolder pod, Programs programs) => Command([.. Nspawn(pod, programs), .. Powerless(programs), "/bin/sh", "-c", "exit 0"]);
 
     // nspawn's death takes the machine along, and with PID 1 of the namespace all that is in it. That PID 1 only waits; where
     // apps see it, they must not find a process there that can do more than they.
-    private static string[] Powerless =>
-        [Programs.Setpriv, "--pdeathsig", "KILL", "--inh-caps", "-all", "--ambient-caps", "-all", "--bounding-set", "-all", "--no-new-privs", "--"];
+    private static string[] Powerless(Programs programs) =>
+        [programs.Setpriv, "--pdeathsig", "KILL", "--inh-caps", "-all", "--ambient-caps", "-all", "--bounding-set", "-all", "--no-new-privs", "--"];
 
     private static string[] Nspawn(PodFolder pod, Programs programs) =>
     [

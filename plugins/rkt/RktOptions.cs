@@ -18,6 +18,12 @@ internal sealed record RktOptions
     /// <summary>Applies an app's settings; crun's command line.</summary>
     public string Runtime { get; init; } = "crun";
 
+    /// <summary>Enters namespaces.</summary>
+    public string Nsenter { get; init; } = "nsenter";
+
+    /// <summary>Has a machine die with its supervisor, and takes the rights from its first process.</summary>
+    public string Setpriv { get; init; } = "setpriv";
+
     public static RktOptions Parse(HandlerConfig config)
     {
         if (config.Options.ValueKind != JsonValueKind.Object)
@@ -34,7 +40,7 @@ internal sealed record RktOptions
         try
         {
             var options = config.Options.Deserialize<RktOptions>(RktJson.Settings)!;
-            return new[] { options.Nspawn, options.Init, options.Monitor, options.Runtime }.Any(static p => p.Length == 0)
+            return new[] { options.Nspawn, options.Init, options.Monitor, options.Runtime, options.Nsenter, options.Setpriv }.Any(static p => p.Length == 0)
                 ? throw RuntimeException.InvalidArgument($"handler '{config.Name}': an option is empty; give the program's path or name")
                 : options;
         }

@@ -17,7 +17,7 @@ internal sealed class Runtime(Programs programs)
 
     /// <summary>Runs a verb to its end; a failure of the runtime is in the answer.</summary>
     public Task<CommandResult> RunAsync(Stage1 stage1, IReadOnlyList<string> verb, CancellationToken cancellationToken) =>
-        RunAsync(stage1.Enter(programs.Runtime, [.. GlobalArguments(stage1), .. verb]), verb[0], cancellationToken);
+        RunAsync(stage1.Enter(programs, programs.Runtime, [.. GlobalArguments(stage1), .. verb]), verb[0], cancellationToken);
 
     /// <summary>Runs a command to its end within the limit.</summary>
     public static async Task<CommandResult> RunAsync(Command command, string what, CancellationToken cancellationToken)

@@ -16,10 +16,10 @@ internal sealed record Stage1(PodFolder Pod, PodManifest Manifest, int Leader)
     public string Seen(string hostPath) => Leader > 0 ? hostPath[Pod.Rootfs.Length..] : hostPath;
 
     /// <summary>A command that runs in stage 1, with all rights: it is what sets up an app.</summary>
-    public Command Enter(string path, IReadOnlyList<string> arguments) => Leader > 0
+    public Command Enter(Programs programs, string path, IReadOnlyList<string> arguments) => Leader > 0
         ? new()
         {
-            Path = Programs.Nsenter,
+            Path = programs.Nsenter,
             Arguments =
             [
                 "--target", Leader.ToString(CultureInfo.InvariantCulture), "--mount", "--pid", "--net", "--ipc", "--uts", "--", path, .. arguments,

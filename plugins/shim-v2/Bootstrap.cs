@@ -39,6 +39,21 @@ internal sealed record Bootstrap(int Version, string Address)
             : throw Refused($"its start gave no address of a Unix socket: '{(address.Length > 200 ? address[..200] : address)}'");
     }
 
+    /// <summary>What a shim has written into its bundle before it began to serve; null if it did not come so far.</summary>
+    public static Bootstrap? Find(string bundle)
+    {
+        try
+        {
+            using var file = File.OpenRead(Path.Combine(bundle, "address"));
+            Span<byte> content = stackalloc byte[MaxAddressBytes + 1];
+            return Parse(content[..file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false)]);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or RuntimeException)
+        {
+            return null;
+        }
+    }
+
     private static (int Version, string Address, string Protocol)? FromProtobuf(ReadOnlySpan<byte> output)
     {
         try

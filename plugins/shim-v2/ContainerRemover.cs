@@ -51,7 +51,7 @@ internal sealed class ContainerRemover(ShimTools tools)
         {
             var known = shim is not null && await EndInShimAsync(shim, id, live).ConfigureAwait(false);
             await cgroup.KillAsync().ConfigureAwait(false);
-            if (!known && files.ReadExit() is null && Directory.Exists(files.Bundle))
+            if (!known && files.ReadExit() is null && MayHaveCreated(files))
             {
                 await tools.Command.DeleteAsync(id, files.Bundle, CancellationToken.None).ConfigureAwait(false);
             }
@@ -67,6 +67,10 @@ internal sealed class ContainerRemover(ShimTools tools)
             }
         }
     }
+
+    // runc's shim writes this file before it has runc do anything, and its delete fails for a bundle that has none.
+    private bool MayHaveCreated(ContainerFiles files) =>
+        RuntimeOptions.IsRunc(tools.Options) ? File.Exists(Path.Combine(files.Bundle, "runtime")) : Directory.Exists(files.Bundle);
 
     // False if the shim does not know it: it never got so far, or has forgotten it.
     private async Task<bool> EndInShimAsync(Shim shim, string id, IProcess? live)

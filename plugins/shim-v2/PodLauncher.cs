@@ -115,7 +115,7 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex<ShimSta
         try
         {
             await new ContainerCgroup(tools.Cgroups, state.OverheadCgroup).KillAsync().ConfigureAwait(false);
-            if (state.Shim is { } at && Ttrpc.TtrpcClient.PathOf(at.Address) is var path && File.Exists(path))
+            if ((state.Shim ?? Bootstrap.Find(state.Bundle)) is { } at && Ttrpc.TtrpcClient.PathOf(at.Address) is var path && File.Exists(path))
             {
                 File.Delete(path);
             }

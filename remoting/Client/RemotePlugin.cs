@@ -110,14 +110,16 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     internal async Task<PluginProcess> ProcessAsync(CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(Patience, Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken, _stop.Token);
         try
         {
             return await LivingAsync(either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw RuntimeException.Unavailable($"plugin {_options.Plugin} has no process now and is started again: {_reason}");
+            throw RuntimeException.Unavailable(_stop.IsCancellationRequested
+                ? $"plugin {_options.Plugin} is not in use any more"
+                : $"plugin {_options.Plugin} has no process now and is started again: {_reason}");
         }
     }
 

@@ -27,13 +27,15 @@ public sealed class CheckContract
     }
 
     [Theory(SkipTestWithoutData = true), ClassData(typeof(EveryMissingPart))]
-    public async Task Check_WithoutAPart_IsNotReadyAndNamesThePackage(string handler, string part)
+    public async Task Check_WithoutAPart_IsNotReadyAndSaysWhatToDo(string handler, string part)
     {
         var under = HandlerUnderTest.Named(handler);
+        await HandlerEnvironments.OpenAsync(under);
         var missing = under.MissingParts.Single(p => p.Part == part);
+        Assert.DoesNotContain(missing.Says, JsonSerializer.Serialize(missing.Options));
         var check = await CheckAsync(under, JsonSerializer.SerializeToElement(missing.Options));
         Assert.False(check.Ready);
-        Assert.Contains(missing.Package, check.Reason);
+        Assert.Contains(missing.Says, check.Reason);
     }
 
     [Theory(SkipTestWithoutData = true), ClassData(typeof(EveryBadOption))]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Abstractions;
 using Berth.Linux;
+using Berth.Remoting.Client;
 using Berth.Tests.Support;
 
 namespace Berth.Tests.Contract;
@@ -12,11 +13,14 @@ namespace Berth.Tests.Contract;
 /// </summary>
 internal sealed class ContractHost : IAsyncDisposable
 {
+    private const int SigKill = 9;
+    private const string HandlerFolder = "h";
     private readonly List<ContractPod> _pods = [];
     private readonly bool _serialised;
     private readonly bool _isApart;
     private readonly HandlerUnderTest _under;
     private Journal? _journal;
+    private RemotePlugin? _apart;
 
     private ContractHost(HandlerUnderTest under, bool serialised)
     {
@@ -91,14 +95,7 @@ internal sealed class ContractHost : IAsyncDisposable
     /// <summary>Another handler on the same folders, as after a restart of the gateway.</summary>
     public async Task<IRuntimeHandler> NewHandlerAsync()
     {
-        var config = new HandlerConfig
-        {
-            Name = _under.Name,
-            Options = _under.OptionsJson,
-            StateDirectory = Directory.CreateDirectory(Path.Combine(Folder, "h")).FullName,
-            DataDirectory = Directory.CreateDirectory(Path.Combine(DataFolder, "h")).FullName,
-            CgroupDriver = TestCgroups.Driver,
-        };
+        var config = NewConfig();
         _journal = new(this);
         if (_isApart)
         {
@@ -127,6 +124,55 @@ internal sealed class ContractHost : IAsyncDisposable
     {
         await KillAsync();
         await ReviveAsync();
+    }
+
+    /// <summary>Goes on with a handler in a process of its own, until <see cref="KillApartAsync"/>.</summary>
+    public async Task MoveApartAsync()
+    {
+        await KillAsync();
+        _journal = new(this);
+        _apart = await RemotePlugin.StartAsync(PluginProcesses.Options(_under, $"/berth-contract-{Path.GetFileName(Folder)}-apart"), CancellationToken.None);
+        Handler = await _apart.CreateHandlerAsync(NewConfig(), _journal, CancellationToken.None);
+    }
+
+    /// <summary>Kills that process, and goes on with a new handler here, on the same folders.</summary>
+    /// <param name="killed">Told at once.</param>
+    public async Task KillApartAsync(Action killed)
+    {
+        _journal!.Close();
+        using (var process = PidFd.TryOpen(_apart!.Pid!.Value))
+        {
+            Assert.True(process!.Signal(SigKill));
+        }
+
+        killed();
+
+        await EndApartAsync();
+        await ReviveAsync();
+    }
+
+    /// <summary>Processes and mounts of the handler's.</summary>
+    public IReadOnlyList<string> Remains() =>
+    [
+        .. Leftovers.Processes(Folder, DataFolder),
+        .. ((string[])[Path.Combine(Folder, HandlerFolder), DataFolder]).SelectMany(MountTable.Beneath).Select(static m => $"mount {m.MountPoint}"),
+    ];
+
+    private HandlerConfig NewConfig() => new()
+    {
+        Name = _under.Name,
+        Options = _under.OptionsJson,
+        StateDirectory = Directory.CreateDirectory(Path.Combine(Folder, HandlerFolder)).FullName,
+        DataDirectory = Directory.CreateDirectory(Path.Combine(DataFolder, HandlerFolder)).FullName,
+        CgroupDriver = TestCgroups.Driver,
+    };
+
+    private async Task EndApartAsync()
+    {
+        if (Interlocked.Exchange(ref _apart, null) is { } plugin)
+        {
+            await plugin.DisposeAsync();
+        }
     }
 
     private async Task CloseAsync()
@@ -174,6 +220,7 @@ internal sealed class ContractHost : IAsyncDisposable
 
         var owned = await Handler.ListOwnedAsync(CancellationToken.None);
         await Handler.DisposeAsync();
+        await EndApartAsync();
         var processes = await Leftovers.SettledAsync(Folder, DataFolder);
         var mounts = MountTable.Beneath(Folder).Concat(MountTable.Beneath(DataFolder)).ToList();
         await TestCgroups.StopSliceAsync(CgroupRoot);

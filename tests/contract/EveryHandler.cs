@@ -16,6 +16,18 @@ public sealed class EveryHandler : TheoryData<string, bool>
     }
 }
 
+/// <summary>Every handler whose plugin's process may be killed; slow ones only where all tests are asked for.</summary>
+public sealed class EveryHandlerApart : TheoryData<string>
+{
+    public EveryHandlerApart()
+    {
+        foreach (var handler in HandlerUnderTest.All.Where(static h => h.IsInTree))
+        {
+            Add(new TheoryDataRow<string>(handler.Name) { Explicit = handler.IsSlow });
+        }
+    }
+}
+
 /// <summary>Every part that a handler's machine may lack.</summary>
 public sealed class EveryMissingPart : TheoryData<string, string>
 {

@@ -47,6 +47,9 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool RunsApart => false;
 
+    /// <summary>Its plugin is one of this tree, and so is the program that runs it in a process of its own.</summary>
+    public virtual bool IsInTree => true;
+
     /// <summary>The runtime loses the news now and then that the kernel killed for lack of memory; the signal is seen then.</summary>
     public virtual bool MayMissOutOfMemory => false;
 
@@ -72,8 +75,8 @@ internal abstract class HandlerUnderTest
 /// <summary>A part of the runtime that is not installed.</summary>
 /// <param name="Part">What it is.</param>
 /// <param name="Options">The handler's options.</param>
-/// <param name="Package">The Debian package that the reason must name.</param>
-internal sealed record MissingPart(string Part, object Options, string Package);
+/// <param name="Says">What the reason must say beyond the options: the package that has it, or what is wrong with what is there.</param>
+internal sealed record MissingPart(string Part, object Options, string Says);
 
 /// <summary>Options that the plugin refuses.</summary>
 /// <param name="Json">As plugins.json would have them.</param>

@@ -8,7 +8,8 @@ namespace Berth.Plugins.Shared;
 /// </summary>
 internal sealed class Monitor
 {
-    private const int SigKill = 9;
+    private const int SigKill = 9, SigStop = 19;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
     private readonly Func<int, bool> _signal;
 
     private Monitor(int pid, ulong startTime, IDisposable process, Task end, Func<int, bool> signal)
@@ -41,6 +42,30 @@ internal sealed class Monitor
 
     /// <summary>Kills it, if it lives. While it creates a container, the runtime dies with it (PR_SET_PDEATHSIG).</summary>
     public void Kill() => _signal(SigKill);
+
+    /// <summary>
+    /// Kills it with all that it has started, such as a runtime in the middle of a creation, and returns when none of it is left. Stopped
+    /// first it starts nothing more, and as it is their reaper (PR_SET_CHILD_SUBREAPER) none of them is anybody else's child.
+    /// </summary>
+    /// <exception cref="TimeoutException">They do not die.</exception>
+    public async Task KillAllAsync(TimeProvider clock)
+    {
+        _signal(SigStop);
+        List<PidFd> started = [.. ProcStat.Descendants(Pid).Select(PidFd.TryOpen).OfType<PidFd>()];
+        try
+        {
+            // A number may have been taken over before it was held; what is still listed is the right process.
+            var listed = ProcStat.Descendants(Pid).ToHashSet();
+            List<PidFd> own = [.. started.Where(p => listed.Contains(p.Pid))];
+            own.ForEach(static p => p.Signal(SigKill));
+            Kill();
+            await Task.WhenAll(own.Select(static p => p.ExitedAsync(CancellationToken.None)).Append(Ended)).WaitAsync(Limit, clock).ConfigureAwait(false);
+        }
+        finally
+        {
+            started.ForEach(static p => p.Dispose());
+        }
+    }
 
     /// <summary>Holds a process that is a child of this monitor, or null if it is not, or gone.</summary>
     public PidFd? OpenChild(int pid)

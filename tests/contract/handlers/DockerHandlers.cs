@@ -13,9 +13,11 @@ internal sealed class DockerUnderTest : HandlerUnderTest
 
     public override object Options => new { endpoint = _endpoint };
 
+    // Without an Engine nothing else can be missed.
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
-        new("engine", new { endpoint = "unix:///run/no-docker-engine" }, "docker.io"),
+        new("engine", new { endpoint = "unix:///run/no-such-socket" }, "install the package docker.io"),
+        .. DockerEngine.IsInstalled ? (MissingPart[])[new("init", new { endpoint = _endpoint, init = "/nowhere/x" }, "install the package catatonit")] : [],
     ];
 
     public override IReadOnlyList<BadOptions> BadOptions =>

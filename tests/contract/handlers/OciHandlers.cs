@@ -9,9 +9,9 @@ internal abstract class OciHandlerUnderTest : HandlerUnderTest
 {
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
-        new("runtime", new { path = $"/nowhere/{Name}" }, Name),
-        new("monitor", new { path = Name, monitor = "/nowhere/conmon" }, "conmon"),
-        new("runtime that is none", new { path = "true" }, "true"),
+        new("runtime", new { path = $"/nowhere/{Name}" }, $"apt-get install {Name})"),
+        new("monitor", new { path = Name, monitor = "/nowhere/x" }, "apt-get install conmon)"),
+        new("runtime that is none", new { path = "true" }, "true cannot create containers on this machine: "),
     ];
 
     public override IRuntimePlugin NewPlugin() => new OciPlugin();

@@ -12,10 +12,12 @@ internal sealed class RktUnderTest : HandlerUnderTest
 
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
-        new("machine maker", new { nspawn = "/nowhere/systemd-nspawn" }, "systemd-container"),
-        new("init", new { init = "/nowhere/catatonit" }, "catatonit"),
-        new("monitor", new { monitor = "/nowhere/conmon" }, "conmon"),
-        new("runtime", new { runtime = "/nowhere/crun" }, "crun"),
+        new("machine maker", new { nspawn = "/nowhere/x" }, "apt-get install systemd-container)"),
+        new("init", new { init = "/nowhere/x" }, "apt-get install catatonit)"),
+        new("monitor", new { monitor = "/nowhere/x" }, "apt-get install conmon)"),
+        new("runtime", new { runtime = "/nowhere/x" }, "apt-get install crun)"),
+        new("entry", new { nsenter = "/nowhere/x" }, "apt-get install util-linux)"),
+        new("bounds", new { setpriv = "/nowhere/x" }, "apt-get install util-linux)"),
     ];
 
     public override IReadOnlyList<BadOptions> BadOptions =>

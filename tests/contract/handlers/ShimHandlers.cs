@@ -19,10 +19,10 @@ internal sealed class ShimUnderTest : HandlerUnderTest
 
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
-        new("shim", new { runtimeType = RuntimeType, path = "/nowhere/containerd-shim-runc-v2" }, "containerd"),
-        new("runtime", new { runtimeType = RuntimeType, path = Shim, options = new { binaryName = "/nowhere/runc" } }, "runc"),
-        new("logger", new { runtimeType = RuntimeType, path = Shim, logger = "/nowhere/berth-logger" }, "clang"),
-        new("shim that is none", new { runtimeType = RuntimeType, path = "true" }, "true"),
+        new("shim", new { runtimeType = RuntimeType, path = "/nowhere/x" }, "Debian has it in the package containerd,"),
+        new("runtime", new { runtimeType = RuntimeType, path = Shim, options = new { binaryName = "/nowhere/runc" } }, "apt-get install runc)"),
+        new("logger", new { runtimeType = RuntimeType, path = Shim, logger = "/nowhere/x" }, "build the plugin on a machine with clang"),
+        new("shim that is none", new { runtimeType = RuntimeType, path = "true" }, "it may be no shim"),
     ];
 
     public override IReadOnlyList<BadOptions> BadOptions =>

@@ -19,9 +19,9 @@ internal abstract class VmHandlerUnderTest : HandlerUnderTest
 
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
-        new("hypervisor", new { acceleration = "tcg", hypervisor = "/nowhere/qemu" }, "qemu-system-x86"),
-        new("hypervisor that is none", new { acceleration = "tcg", hypervisor = "true" }, "true"),
-        new("guest", new { acceleration = "tcg", guest = "/nowhere" }, "guest/build"),
+        new("hypervisor", new { acceleration = "tcg", hypervisor = "/nowhere/x" }, "Debian package qemu-system-x86,"),
+        new("hypervisor that is none", new { acceleration = "tcg", hypervisor = "true" }, "is no QEMU"),
+        new("guest", new { acceleration = "tcg", guest = "/nowhere" }, "run guest/build,"),
     ];
 
     public override IReadOnlyList<BadOptions> BadOptions =>
@@ -40,7 +40,7 @@ internal sealed class ClearContainersUnderTest : VmHandlerUnderTest
     public override string Name => "clear-containers";
 
     public override IReadOnlyList<MissingPart> MissingParts =>
-        [.. base.MissingParts, new("file server", new { acceleration = "tcg", fileServer = "/nowhere/virtiofsd" }, "Debian package virtiofsd")];
+        [.. base.MissingParts, new("file server", new { acceleration = "tcg", fileServer = "/nowhere/x" }, "Debian package virtiofsd ")];
 
     public override IRuntimePlugin NewPlugin() => new ClearContainersPlugin();
 }

@@ -34,6 +34,8 @@ internal sealed class FolderUnderTest(string name, object options, string folder
 
     public override object Options => options;
 
+    public override bool IsInTree => false;
+
     public override IRuntimePlugin NewPlugin()
     {
         var path = Path.Combine(folder, assembly);
