@@ -1,6 +1,5 @@
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
-using Grpc.Core;
 using Xunit;
 
 namespace Berth.Tests.Integration;
@@ -16,7 +15,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
     {
         var gateway = restarted.Gateway;
         var config = Requests.Pod();
-        await KillDuringAsync(gateway, milliseconds, async () => await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config }));
+        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), async () => await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config }));
 
         await gateway.StartAgainAsync();
         foreach (var seen in (await gateway.Client.Runtime.ListPodSandboxAsync(new())).Items)
@@ -27,7 +26,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
         var answer = await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config });
         var only = Assert.Single((await gateway.Client.Runtime.ListPodSandboxAsync(new())).Items);
         Assert.Equal(answer.PodSandboxId, only.Id);
-        await RemoveAsync(gateway, answer.PodSandboxId);
+        await Faults.RemoveAsync(gateway, answer.PodSandboxId);
         await NothingLeftAsync(gateway);
     }
 
@@ -36,7 +35,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
     {
         var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
-        await KillDuringAsync(gateway, milliseconds, () => pod.StartAsync(Requests.Idle()));
+        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), () => pod.StartAsync(Requests.Idle()));
 
         await gateway.StartAgainAsync();
         Assert.Equal(PodSandboxState.SandboxReady, (await pod.StatusAsync()).State);
@@ -50,7 +49,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
 
         Assert.Equal((0, "alive\n", ""), await pod.ExecAsync(id, "echo", "alive"));
         Assert.Single((await gateway.Client.Runtime.ListContainersAsync(new())).Containers);
-        await RemoveAsync(gateway, pod.Id);
+        await Faults.RemoveAsync(gateway, pod.Id);
         await NothingLeftAsync(gateway);
     }
 
@@ -60,36 +59,15 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
         var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
         await pod.StartAsync(Requests.Idle());
-        await KillDuringAsync(gateway, milliseconds, () => RemoveAsync(gateway, pod.Id));
+        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), () => Faults.RemoveAsync(gateway, pod.Id));
 
         await gateway.StartAgainAsync();
-        await RemoveAsync(gateway, pod.Id);
+        await Faults.RemoveAsync(gateway, pod.Id);
         await NothingLeftAsync(gateway);
     }
 
     // A test that fails leaves nothing to the next.
     public async ValueTask DisposeAsync() => await restarted.Gateway.RemovePodsAsync();
-
-    private static async Task KillDuringAsync(Gateway gateway, int milliseconds, Func<Task> operation)
-    {
-        var running = operation();
-        await Task.Delay(milliseconds);
-        await gateway.KillAsync();
-        try
-        {
-            await running;
-        }
-        catch (RpcException e)
-        {
-            Assert.Equal(StatusCode.Unavailable, e.StatusCode);
-        }
-    }
-
-    private static async Task RemoveAsync(Gateway gateway, string id)
-    {
-        await gateway.Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = id });
-        await gateway.Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = id });
-    }
 
     // What a start removes in the background takes a moment.
     private static async Task NothingLeftAsync(Gateway gateway)

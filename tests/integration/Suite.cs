@@ -32,6 +32,9 @@ public sealed class Suite : IAsyncLifetime
     /// <summary>The same, and runc by a plugin in a process of its own, unless handlers were chosen.</summary>
     public static TheoryData<string> HandlersAndApart => [.. HandlerNames, .. AreChosen ? [] : (string[])[Gateway.Apart]];
 
+    /// <summary>Whether nobody chose handlers without this one.</summary>
+    public static bool Wants(string handler) => !AreChosen || HandlerNames.Contains(handler);
+
     private static bool AreChosen => Environment.GetEnvironmentVariable("BERTH_TEST_HANDLERS") is { Length: > 0 };
 
     /// <summary>Those of them whose runtime gets config.json as the gateway writes it.</summary>

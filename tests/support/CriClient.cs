@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Berth.Cri.Protos;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Berth.Tests.Support;
@@ -9,6 +10,7 @@ namespace Berth.Tests.Support;
 public sealed class CriClient : IDisposable
 {
     private const int MaxMessageBytes = 64 * 1024 * 1024;
+    private static readonly TimeSpan AnswerTime = Patience.Of(TimeSpan.FromSeconds(10));
     private readonly GrpcChannel _channel;
 
     public CriClient(string socketPath)
@@ -23,10 +25,11 @@ public sealed class CriClient : IDisposable
             },
         };
         _channel = GrpcChannel.ForAddress("http://localhost", new() { HttpHandler = handler, MaxReceiveMessageSize = MaxMessageBytes, DisposeHttpClient = true });
-        Runtime = new(_channel);
-        Images = new(_channel);
-        Admin = new(_channel);
-        Raw = new(_channel.CreateCallInvoker());
+        var invoker = _channel.Intercept(new DefaultDeadline());
+        Runtime = new(invoker);
+        Images = new(invoker);
+        Admin = new(invoker);
+        Raw = new(invoker);
     }
 
     public RuntimeService.RuntimeServiceClient Runtime { get; }
@@ -43,7 +46,7 @@ public sealed class CriClient : IDisposable
     {
         try
         {
-            await Runtime.VersionAsync(new() { Version = "v1" });
+            await Runtime.VersionAsync(new() { Version = "v1" }, deadline: DateTime.UtcNow + AnswerTime);
             return true;
         }
         catch (RpcException)

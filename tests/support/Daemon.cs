@@ -40,7 +40,7 @@ public sealed class Daemon : IAsyncDisposable
     public async Task<Daemon> ReadyAsync(Func<Task<bool>> isReady)
     {
         using var limit = new CancellationTokenSource(StartTime);
-        while (!await isReady())
+        while (!await AnswersAsync(isReady, limit.Token))
         {
             if (Ended.IsCompleted || limit.IsCancellationRequested)
             {
@@ -53,6 +53,19 @@ public sealed class Daemon : IAsyncDisposable
         }
 
         return this;
+    }
+
+    // A question that hangs is no answer.
+    private static async Task<bool> AnswersAsync(Func<Task<bool>> isReady, CancellationToken limit)
+    {
+        try
+        {
+            return await isReady().WaitAsync(limit);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 
     /// <summary>Asks it to end and waits for that: the exit status.</summary>
@@ -74,7 +87,14 @@ public sealed class Daemon : IAsyncDisposable
     public async Task KillAsync()
     {
         _child.Signal(SigKill);
-        await Ended;
+        try
+        {
+            await Ended.WaitAsync(StopTime);
+        }
+        catch (TimeoutException)
+        {
+            throw new InvalidOperationException($"{_name} does not die of SIGKILL:\n{Log}");
+        }
     }
 
     public async ValueTask DisposeAsync()

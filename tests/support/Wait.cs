@@ -3,24 +3,28 @@ namespace Berth.Tests.Support;
 /// <summary>Waiting for what comes by itself.</summary>
 public static class Wait
 {
-    /// <summary>Asks until the answer fits.</summary>
+    /// <summary>Asks until the answer fits; a question that gets no answer is given up, too.</summary>
     public static async Task<T> ForAsync<T>(Func<Task<T>> ask, Func<T, bool> fits, TimeSpan limit)
     {
         using var deadline = new CancellationTokenSource(Patience.Of(limit));
-        while (true)
+        var last = "never answered";
+        try
         {
-            var answer = await ask();
-            if (fits(answer))
+            while (true)
             {
-                return answer;
-            }
+                var answer = await ask().WaitAsync(deadline.Token);
+                if (fits(answer))
+                {
+                    return answer;
+                }
 
-            if (deadline.IsCancellationRequested)
-            {
-                throw new TimeoutException($"after {limit} it is still: {answer}");
+                last = $"{answer}";
+                await Task.Delay(Patience.Interval, deadline.Token);
             }
-
-            await Task.Delay(Patience.Interval);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            throw new TimeoutException($"after {limit} it is still: {last}");
         }
     }
 

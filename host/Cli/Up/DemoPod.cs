@@ -13,7 +13,8 @@ namespace Berth.Cli.Up;
 /// <param name="Kernel">The kernel's release as the container sees it.</param>
 /// <param name="Time">From the first call to the first answer of the pod's server.</param>
 /// <param name="HelperBytes">What the pod's helpers take in memory, see <see cref="HelperMemory"/>.</param>
-internal sealed record DemoRow(string Pod, string Handler, string Why, string Ip = "-", string Kernel = "-", TimeSpan? Time = null, long? HelperBytes = null);
+/// <param name="Failed">It should have run. A handler that is not ready should only if it was asked for.</param>
+internal sealed record DemoRow(string Pod, string Handler, string Why, string Ip = "-", string Kernel = "-", TimeSpan? Time = null, long? HelperBytes = null, bool Failed = false);
 
 /// <summary>Runs one pod as a kubelet would: a server that tells which kernel it sees.</summary>
 internal sealed class DemoPod(UpGateway gateway, UpFolders folders, TimeProvider time)
@@ -25,12 +26,12 @@ internal sealed class DemoPod(UpGateway gateway, UpFolders folders, TimeProvider
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Runs it on a handler; a failure is a row too.</summary>
-    public async Task<DemoRow> RunAsync(HandlerRow handler, CancellationToken cancellationToken)
+    public async Task<DemoRow> RunAsync(HandlerRow handler, bool wasAskedFor, CancellationToken cancellationToken)
     {
         var name = "demo-" + handler.Name;
         if (!handler.Ready)
         {
-            return new("-", handler.Name, "not ready: " + handler.Reason);
+            return new("-", handler.Name, "not ready: " + handler.Reason, Failed: wasAskedFor);
         }
 
         try
@@ -45,11 +46,11 @@ internal sealed class DemoPod(UpGateway gateway, UpFolders folders, TimeProvider
         }
         catch (RpcException e) when (e.StatusCode != StatusCode.Cancelled)
         {
-            return new(name, handler.Name, "failed: " + e.Status.Detail);
+            return new(name, handler.Name, "failed: " + e.Status.Detail, Failed: true);
         }
         catch (RuntimeException e)
         {
-            return new(name, handler.Name, "failed: " + e.Message);
+            return new(name, handler.Name, "failed: " + e.Message, Failed: true);
         }
     }
 

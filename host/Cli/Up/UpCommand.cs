@@ -16,7 +16,7 @@ public static class UpCommand
         var busybox = new Option<string>("--busybox") { Description = "The static busybox that the sample image is made of", HelpName = "PATH", DefaultValueFactory = _ => defaults.Busybox };
         var plugins = new Option<string>("--plugins") { Description = "The folder of the plugins", HelpName = "DIR", DefaultValueFactory = _ => defaults.Plugins };
         var engine = new Option<string>("--engine") { Description = "Where dockerd and containerd are, for a Docker Engine of the demo's own; none runs without it", HelpName = "DIR:DIR", DefaultValueFactory = _ => defaults.EnginePath };
-        var once = new Option<bool>("--once") { Description = "Ends after the table" };
+        var once = new Option<bool>("--once") { Description = "Ends after the table; the exit code is 1 if a handler that is ready or was asked for did not run its pod" };
         var command = new CliCommand(
             "up",
             "Starts a gateway of its own on this machine, runs a demo pod on every handler that is ready, and serves until Ctrl-C; then all of it is removed. Nothing is fetched.",

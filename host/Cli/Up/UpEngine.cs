@@ -11,14 +11,16 @@ namespace Berth.Cli.Up;
 /// </summary>
 internal sealed class UpEngine : IAsyncDisposable
 {
-    private const int SigTerm = 15;
+    private const int SigKill = 9, SigTerm = 15;
+    private static readonly TimeSpan EndTime = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(50);
 
     private readonly PidFd _process;
     private readonly ChildProcess? _child;
+    private readonly UpFolders _folders;
 
-    private UpEngine(PidFd process, ChildProcess? child) => (_process, _child) = (process, child);
+    private UpEngine(PidFd process, ChildProcess? child, UpFolders folders) => (_process, _child, _folders) = (process, child, folders);
 
     /// <summary>Starts it, or returns null where the programs are not there.</summary>
     /// <param name="folders">The demo's folders.</param>
@@ -46,8 +48,21 @@ internal sealed class UpEngine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        var ended = _child?.WaitAsync(CancellationToken.None) ?? _process.ExitedAsync(CancellationToken.None);
         _process.Signal(SigTerm);
-        await (_child?.WaitAsync(CancellationToken.None) ?? _process.ExitedAsync(CancellationToken.None));
+        try
+        {
+            await ended.WaitAsync(EndTime);
+        }
+        catch (TimeoutException)
+        {
+            _process.Signal(SigKill);
+            await ended;
+            // Its containerd is a process of its own, which otherwise ends with it.
+            using var containerd = Find(Path.Combine(_folders.EngineState, "containerd", "containerd.pid"), _folders);
+            containerd?.Signal(SigKill);
+        }
+
         _child?.Dispose();
         _process.Dispose();
     }
@@ -68,12 +83,15 @@ internal sealed class UpEngine : IAsyncDisposable
             // Ctrl-C is for this process, which needs the Engine to clean up.
             NewProcessGroup = true,
         });
-        return new(PidFd.TryOpen(child.Pid) ?? throw RuntimeException.Unavailable($"{program} ended at once; see {folders.EngineLog}"), child);
+        return new(PidFd.TryOpen(child.Pid) ?? throw RuntimeException.Unavailable($"{program} ended at once; see {folders.EngineLog}"), child, folders);
     }
 
-    private static UpEngine? TakeOver(UpFolders folders)
+    private static UpEngine? TakeOver(UpFolders folders) => Find(folders.EnginePid, folders) is { } process ? new(process, null, folders) : null;
+
+    // The process of a file with its number.
+    private static PidFd? Find(string file, UpFolders folders)
     {
-        if (!File.Exists(folders.EnginePid) || !int.TryParse(File.ReadAllText(folders.EnginePid), CultureInfo.InvariantCulture, out var pid)
+        if (!File.Exists(file) || !int.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out var pid)
             || PidFd.TryOpen(pid) is not { } process)
         {
             return null;
@@ -82,7 +100,7 @@ internal sealed class UpEngine : IAsyncDisposable
         // The number may be another's by now.
         if (CommandLine(pid).Contains(folders.EngineState, StringComparison.Ordinal))
         {
-            return new(process, null);
+            return process;
         }
 
         process.Dispose();

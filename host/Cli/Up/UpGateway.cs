@@ -10,9 +10,10 @@ namespace Berth.Cli.Up;
 /// <summary><c>berth serve</c> as a child process, and the client that a kubelet would be.</summary>
 internal sealed class UpGateway : IAsyncDisposable
 {
-    private const int SigTerm = 15;
+    private const int SigKill = 9, SigTerm = 15;
     // Long, for emulated processors; a gateway that fails ends, and that is noticed at once.
     private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan EndTime = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(20);
 
     private readonly ChildProcess _child;
@@ -80,7 +81,16 @@ internal sealed class UpGateway : IAsyncDisposable
     {
         _channel.Dispose();
         _child.Signal(SigTerm);
-        await Ended;
+        try
+        {
+            await Ended.WaitAsync(EndTime);
+        }
+        catch (TimeoutException)
+        {
+            _child.Signal(SigKill);
+            await Ended;
+        }
+
         _child.Dispose();
     }
 

@@ -31,14 +31,12 @@ internal sealed class UpNetwork(UpFolders folders)
     /// <summary>Takes away the bridge, the chains that portmap made, and the switch that the bridge plugin turned on.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (Directory.Exists("/sys/class/net/" + Bridge))
+        // It is asked for by netlink: /sys may show the interfaces of another network namespace than this one.
+        var command = new Command { Path = "ip", Arguments = ["link", "delete", Bridge] };
+        var result = await CommandRunner.RunAsync(command, null, 4096, cancellationToken);
+        if (result.ExitCode != 0 && !result.Error.Contains("Cannot find device", StringComparison.Ordinal))
         {
-            var command = new Command { Path = "ip", Arguments = ["link", "delete", Bridge] };
-            var result = await CommandRunner.RunAsync(command, null, 4096, cancellationToken);
-            if (result.ExitCode != 0)
-            {
-                throw new RuntimeException(RuntimeErrorCode.Internal, $"bridge {Bridge} cannot be removed: {result.Error}; try: ip link delete {Bridge}");
-            }
+            throw new RuntimeException(RuntimeErrorCode.Internal, $"bridge {Bridge} cannot be removed: {result.Error}; try: ip link delete {Bridge}");
         }
 
         if (!File.Exists(folders.Before))

@@ -56,7 +56,7 @@ internal sealed class UpRun(UpOptions options, TextWriter output, Action<IReadOn
             showTable(rows);
             if (options.Once)
             {
-                return rows.Any(static r => r.Time is not null) ? CliAction.Success : CliAction.Failure;
+                return rows.Any(static r => r.Time is not null) && !rows.Any(static r => r.Failed) ? CliAction.Success : CliAction.Failure;
             }
 
             await output.WriteLineAsync($"serving; Ctrl-C ends it. Look around: ./berth pods --socket {_folders.Socket}");
@@ -87,7 +87,7 @@ internal sealed class UpRun(UpOptions options, TextWriter output, Action<IReadOn
         var rows = new List<DemoRow>();
         foreach (var handler in handlers.Where(h => options.Handlers.Count == 0 || options.Handlers.Contains(h.Name)).OrderByDescending(static h => h.IsDefault))
         {
-            rows.Add(await demo.RunAsync(handler, cancellationToken));
+            rows.Add(await demo.RunAsync(handler, options.Handlers.Contains(handler.Name), cancellationToken));
         }
 
         return rows;
