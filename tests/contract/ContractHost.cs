@@ -70,7 +70,9 @@ internal sealed class ContractHost : IAsyncDisposable
         {
             host.Handler = await host.NewHandlerAsync();
             host.Check = await host.Handler.CheckAsync(CancellationToken.None);
-            Assert.SkipUnless(host.Check.Ready, $"{handler}: {host.Check.Reason ?? "no reason given"}");
+            var reason = host.Check.Ready ? "" : $"{handler} is not ready: {host.Check.Reason ?? "no reason given"}";
+            Assert.True(host.Check.Ready || !under.MustBeReady, reason);
+            Assert.SkipUnless(host.Check.Ready, reason);
             host.SkipIfLacking(lacks);
             host.Image = new(Directory.CreateDirectory(Path.Combine(host.DataFolder, "image")).FullName, host.Features);
         }

@@ -53,6 +53,9 @@ internal abstract class HandlerUnderTest
     /// <summary>The runtime loses the news now and then that the kernel killed for lack of memory; the signal is seen then.</summary>
     public virtual bool MayMissOutOfMemory => false;
 
+    /// <summary>Whoever asks for it has its runtime: not to be ready is a failure then, and no reason to ask nothing.</summary>
+    public virtual bool MustBeReady => false;
+
     /// <summary>A pod takes seconds to start.</summary>
     public virtual bool IsSlow => false;
 

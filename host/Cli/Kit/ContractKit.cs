@@ -2,6 +2,7 @@ using System.Collections;
 using System.Runtime.InteropServices;
 using Berth.Abstractions;
 using Berth.Linux;
+using Berth.Plugins;
 
 namespace Berth.Cli.Kit;
 
@@ -28,14 +29,17 @@ internal sealed class ContractKit(string folder, string busybox)
     {
         Require(File.Exists(Path.Combine(folder, Assembly)), $"the contract kit is not in {folder}: deploy/install puts it beside the program, as `kit`, and a built tree has it too; name its folder with --kit");
         Require(File.Exists(busybox), $"there is no busybox at {busybox}: install busybox-static, or name one with --busybox");
-        Require(File.Exists(Path.Combine(plugin, "plugin.json")), $"there is no plugin.json in {plugin}");
+        var handlers = Handlers(plugin);
         var results = junit is null ? Path.GetTempFileName() : Path.GetFullPath(junit);
         try
         {
             var answer = await CommandRunner.RunAsync(Command(plugin, options, only, results), null, MostOutput, cancellationToken);
-            return new FileInfo(results) is { Exists: true, Length: > 0 }
-                ? KitReport.Read(results)
+            var report = new FileInfo(results) is { Exists: true, Length: > 0 }
+                ? KitReport.Read(results, handlers)
                 : throw RuntimeException.FailedPrecondition($"the suite did not run: {answer.OutputText.Trim()} {answer.Error}");
+            return only.FirstOrDefault(part => report.Results.All(r => r.Part != part)) is not { } unknown
+                ? report
+                : throw RuntimeException.InvalidArgument($"the contract has no part '{unknown}': a run without --only names all of them");
         }
         finally
         {
@@ -43,6 +47,21 @@ internal sealed class ContractKit(string folder, string busybox)
             {
                 File.Delete(results);
             }
+        }
+    }
+
+    // By the gateway's own reader: what it refuses, the kit does too.
+    private static IReadOnlyCollection<string> Handlers(string plugin)
+    {
+        var path = Path.Combine(plugin, PluginManifestReader.FileName);
+        Require(File.Exists(path), $"there is no {PluginManifestReader.FileName} in {plugin}");
+        try
+        {
+            return [.. PluginManifestReader.Read(path).Handlers.Keys];
+        }
+        catch (PluginRejectedException e)
+        {
+            throw RuntimeException.InvalidArgument(e.Message);
         }
     }
 

@@ -36,6 +36,8 @@ internal sealed class FolderUnderTest(string name, object options, string folder
 
     public override bool IsInTree => false;
 
+    public override bool MustBeReady => true;
+
     public override IRuntimePlugin NewPlugin()
     {
         var path = Path.Combine(folder, assembly);
