@@ -15,11 +15,17 @@ internal static class ClusterConnection
         return new(config);
     }
 
-    /// <summary>Whether the server, the way to it or the credentials are at fault, and it is tried again.</summary>
-    public static bool IsFailure(Exception e, CancellationToken stopping) =>
-        e is HttpOperationException or HttpRequestException or KubeConfigException or IOException || (e is OperationCanceledException && !stopping.IsCancellationRequested);
+    /// <summary>
+    /// Whether it is tried again: always, unless the gateway ends. Credentials, answers and the client's own readers of both throw what they
+    /// like (YamlException, CryptographicException, JsonException and more), and none of it may end the gateway.
+    /// </summary>
+    public static bool IsFailure(Exception e, CancellationToken stopping) => e is not OperationCanceledException || !stopping.IsCancellationRequested;
 
-    public static string Describe(Exception e) => e is HttpOperationException { Response: { } response } http
-        ? $"{(int)response.StatusCode} {response.StatusCode} to {http.Request.Method} {http.Request.RequestUri?.AbsolutePath}"
-        : e.Message;
+    public static string Describe(Exception e) => e switch
+    {
+        HttpOperationException { Response: { } response } http => $"{(int)response.StatusCode} {response.StatusCode} to {http.Request.Method} {http.Request.RequestUri?.AbsolutePath}",
+        HttpRequestException or KubeConfigException or IOException => e.Message,
+        OperationCanceledException => "the API server does not answer",
+        _ => $"{e.GetType().Name}: {e.Message}",
+    };
 }

@@ -22,10 +22,14 @@ internal sealed record PublishedHandlers(IReadOnlyList<PublishedClass> Classes, 
     // Of the part of a label's key that follows the slash.
     private const int LongestName = 63;
 
-    /// <summary>A handler that is disabled or was never created is not published; one that is not ready is, as not ready.</summary>
+    /// <summary>
+    /// What no pod can be started on now, such as a quarantined handler or one whose plugin is switched off or fails to load, is published as not
+    /// ready: without its class the API server would refuse the pods that should only wait. Only what the configuration disables, or no plugin offers,
+    /// is not published.
+    /// </summary>
     public static PublishedHandlers Of(PluginSnapshot snapshot)
     {
-        var handlers = snapshot.Handlers.Values.Where(static h => h.Handler is not null && !h.Disabled).OrderBy(static h => h.Name, StringComparer.Ordinal).ToList();
+        var handlers = snapshot.Handlers.Values.Where(static h => !h.Disabled && (h.Handler is not null || h.Source?.Manifest is not null)).OrderBy(static h => h.Name, StringComparer.Ordinal).ToList();
         var labels = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var handler in handlers)
         {
@@ -46,6 +50,6 @@ internal sealed record PublishedHandlers(IReadOnlyList<PublishedClass> Classes, 
     public bool SameAs(PublishedHandlers? other) =>
         other is not null && Labels.SequenceEqual(other.Labels) && Classes.SequenceEqual(other.Classes);
 
-    private static IEnumerable<string> Features(HandlerEntry handler) =>
-        FeatureNames.Of(handler.Handler!.Health.Features).Select(f => $"{handler.Name}.{f.Replace(' ', '-').ToLowerInvariant()}");
+    private static IEnumerable<string> Features(HandlerEntry handler) => handler.Handler is not { } made ? [] :
+        FeatureNames.Of(made.Health.Features).Select(f => $"{handler.Name}.{f.Replace(' ', '-').ToLowerInvariant()}");
 }

@@ -70,6 +70,75 @@ public sealed class ClusterPublisherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task HandlerThatCannotBeMade_KeepsItsClass_AndIsNotReady()
+    {
+        var ready = await HandlerAsync("crun");
+        Offer(ready);
+        await StartAsync();
+        await UntilAsync(() => _server.Class("crun") is not null);
+
+        // Quarantined before it is loaded, failed, switched off: all have no object, and a manifest that offers the handler.
+        var offered = LoadedPlugin.Of(new("/p", null, PluginState.Active, ""), ApiManifest, PluginState.Quarantined, "it crashed");
+        Offer(ready with { Handler = null, Failure = "it crashed", Source = offered, Overhead = new() { CpuMillis = 250 } }, await HandlerAsync("runc"));
+        await UntilAsync(() => _server.Class("runc") is not null);
+        Assert.Equal("false", (string?)_server.Labels("node-1")!["handler.berth.dev/crun"]);
+        Assert.Null(_server.Labels("node-1")!["feature.berth.dev/crun.seccomp"]);
+        Assert.Equal("250m", (string?)_server.Class("crun")!["overhead"]!["podFixed"]!["cpu"]);
+        Assert.DoesNotContain("DELETE crun", _server.Writes);
+
+        // Offered by nobody, or disabled by plugins.json: pods are told that there is no such handler.
+        Offer(ready with { Handler = null, Failure = "no plugin" }, ready with { Name = "lame", Disabled = true, Source = offered, Handler = null }, _table.Current.Handlers["runc"]);
+        await UntilAsync(() => _server.Class("crun") is null);
+        Assert.Null(_server.Class("lame"));
+    }
+
+    [Theory]
+    [InlineData("{{{")]
+    [InlineData("- a list")]
+    [InlineData("")]
+    [InlineData("just words")]
+    [InlineData("apiVersion: v1\nkind: Config\nclusters: 7\n")]
+    [InlineData("SERVER: no url")]
+    [InlineData("server: \"https://127.0.0.1:PORT\", certificate-authority-data: \"%%%\"")]
+    [InlineData("server: \"https://127.0.0.1:PORT\", certificate-authority-data: bm8gY2VydGlmaWNhdGU=")]
+    [InlineData("user: { client-certificate-data: bm8=, client-key-data: bm8= }")]
+    [InlineData("user: { client-certificate-data: '%', client-key-data: '%' }")]
+    [InlineData("user: { exec: { apiVersion: client.authentication.k8s.io/v1, command: /no/such/program, interactiveMode: Never } }")]
+    [InlineData("user: { tokenFile: /no/such/token }")]
+    public async Task KubeconfigThatIsWrong_EndsNobody_AndIsReadAgain(string wrong)
+    {
+        Offer(await HandlerAsync("crun"));
+        var kubeconfig = Path.Combine(_folder.Path, "kubeconfig");
+        _folder.Write("kubeconfig", Broken(wrong));
+        var log = new Said();
+        using var notices = new ClusterEventsRun(kubeconfig, _table);
+        _publisher = new(new() { Kubeconfig = kubeconfig, Node = "node-1" }, _table, TimeProvider.System, log) { Interval = TimeSpan.FromMilliseconds(10) };
+        await _publisher.StartAsync(TestContext.Current.CancellationToken);
+        await notices.Events.StartAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => log.Lines.Count > 0 && notices.Log.Lines.Count > 0);
+        Assert.False(_publisher.ExecuteTask!.IsCompleted);
+        Assert.False(notices.Events.ExecuteTask!.IsCompleted);
+        Assert.Empty(_server.Writes);
+
+        await File.WriteAllTextAsync(kubeconfig + ".new", _server.Kubeconfig, TestContext.Current.CancellationToken);
+        File.Move(kubeconfig + ".new", kubeconfig, overwrite: true);
+        await UntilAsync(() => _server.Class("crun") is not null && _server.Events.Count > 0);
+        await notices.Events.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task AnswerThatIsNone_EndsNobody()
+    {
+        _server.PutClass("crun", """{ "kind": "RuntimeClass", "apiVersion": "node.k8s.io/v1", "metadata": { "name": "crun" }, "handler": 7 }""");
+        Offer(await HandlerAsync("crun"));
+        var log = new Said();
+        _publisher = new(new() { Kubeconfig = _folder.Write("kubeconfig", _server.Kubeconfig), Node = "node-1" }, _table, TimeProvider.System, log) { Interval = TimeSpan.FromMilliseconds(10) };
+        await _publisher.StartAsync(TestContext.Current.CancellationToken);
+        await UntilAsync(() => log.Lines.Any(static l => l.Contains("could not be told", StringComparison.Ordinal)));
+        Assert.False(_publisher.ExecuteTask!.IsCompleted);
+    }
+
+    [Fact]
     public async Task ClassOfSomebodyElse_IsNeitherChangedNorRemoved()
     {
         const string Theirs = """{ "kind": "RuntimeClass", "apiVersion": "node.k8s.io/v1", "metadata": { "name": "crun" }, "handler": "other" }""";
@@ -174,6 +243,25 @@ public sealed class ClusterPublisherTests : IAsyncLifetime
         await publisher.ExecuteTask!;
     }
 
+    private static PluginManifest ApiManifest { get; } = new()
+    {
+        Id = "p",
+        Version = "1.2.0",
+        Assembly = "p.dll",
+        Contract = new("1.0", "1.0"),
+        Handlers = new Dictionary<string, ManifestHandler> { ["crun"] = new() },
+    };
+
+    // A whole file, or what is in the place of its cluster or user.
+    private string Broken(string wrong)
+    {
+        var text = wrong.StartsWith("server:", StringComparison.Ordinal) ? _server.Kubeconfig.Replace($"server: \"http://127.0.0.1:{_server.Port}\"", wrong, StringComparison.Ordinal)
+            : wrong.StartsWith("SERVER:", StringComparison.Ordinal) ? _server.Kubeconfig.Replace($"http://127.0.0.1:{_server.Port}", wrong[8..], StringComparison.Ordinal)
+            : wrong.StartsWith("user:", StringComparison.Ordinal) ? _server.Kubeconfig.Replace("user: { token: t }", wrong, StringComparison.Ordinal)
+            : wrong;
+        return text.Replace("PORT", $"{_server.Port}", StringComparison.Ordinal);
+    }
+
     private void Offer(params HandlerEntry[] handlers) => _table.Swap(new([], handlers));
 
     private async Task<HandlerEntry> HandlerAsync(string name, bool ready = true)
@@ -206,5 +294,35 @@ public sealed class ClusterPublisherTests : IAsyncLifetime
         {
             await Task.Delay(20, limit.Token);
         }
+    }
+
+    private sealed class Said : Microsoft.Extensions.Logging.ILogger<ClusterPublisher>, Microsoft.Extensions.Logging.ILogger<ClusterEvents>
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(Microsoft.Extensions.Logging.LogLevel logLevel) => true;
+
+        public void Log<TState>(Microsoft.Extensions.Logging.LogLevel logLevel, Microsoft.Extensions.Logging.EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue(formatter(state, exception));
+    }
+
+    // What tells of events, with something to tell.
+    private sealed class ClusterEventsRun : IDisposable
+    {
+        public ClusterEventsRun(string kubeconfig, HandlerTable table)
+        {
+            var notices = new Berth.Common.Notices(isOn: true);
+            notices.Post(new(new("shop", "web", "uid-1"), "HandlerChosen", "handler crun", IsWarning: false));
+            Events = new(new() { Kubeconfig = kubeconfig, Node = "node-1" }, notices, table, TimeProvider.System, Log) { Interval = TimeSpan.FromMilliseconds(10) };
+        }
+
+        public Said Log { get; } = new();
+
+        public ClusterEvents Events { get; }
+
+        public void Dispose() => Events.Dispose();
     }
 }
