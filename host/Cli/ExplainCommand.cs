@@ -12,11 +12,10 @@ internal static class ExplainCommand
     public static Command Create()
     {
         var file = new Option<string>("--file", "-f") { Description = "A manifest of a Pod or a workload, YAML or JSON; - is standard input", HelpName = "pod.yaml", Required = true };
-        var runtimeClass = new Option<string>("--runtime-class")
+        var runtimeClass = new Option<string?>("--runtime-class")
         {
-            Description = "The handler that the pod's RuntimeClass names; without it, what a RuntimeClass in the file says, else the class's own name",
-            HelpName = "HANDLER",
-            DefaultValueFactory = static _ => "",
+            Description = "The RuntimeClass in place of the pod's own; its handler is what a RuntimeClass of this name in the file says, else this very name",
+            HelpName = "NAME",
         };
         var config = CliOptions.Config("Asks this configuration instead of the live gateway");
         var socket = CliOptions.Socket();
@@ -34,7 +33,7 @@ internal static class ExplainCommand
             var path = result.GetValue(file)!;
             var documents = await ManifestFile.ReadAsync(path, cancellationToken);
             var pod = ManifestFile.PodOf(documents, path);
-            var handler = result.GetValue(runtimeClass) is { Length: > 0 } given ? given : RuntimeClassManifest.HandlerOf(pod, documents);
+            var handler = RuntimeClassManifest.HandlerOf(result.GetValue(runtimeClass) ?? PodManifest.RuntimeClass(pod) ?? "", documents);
             var answer = result.GetValue(config) is { } configuration
                 ? Offline(pod, handler, configuration)
                 : await AskAsync(result.GetValue(socket)!, pod, handler, cancellationToken);

@@ -22,9 +22,7 @@ public sealed record RuntimeClassManifest(string File, string ApiVersion, string
             ? fixedPart.EnumerateObject().ToDictionary(static p => p.Name, static p => p.Value.ToString())
             : new Dictionary<string, string>());
 
-    /// <summary>The handler that a pod's RuntimeClass names, where the class is among the manifests; empty if it is not.</summary>
-    public static string HandlerOf(JsonElement pod, IReadOnlyList<JsonElement> manifests) =>
-        PodManifest.RuntimeClass(pod) is { } name
-            ? manifests.Select(static m => Of("", m)).FirstOrDefault(c => c?.Name == name)?.Handler ?? ""
-            : "";
+    /// <summary>The handler of a RuntimeClass: what the class says, where it is among the manifests, else its own name.</summary>
+    public static string HandlerOf(string runtimeClass, IReadOnlyList<JsonElement> manifests) =>
+        manifests.Select(static m => Of("", m)).FirstOrDefault(c => c?.Name == runtimeClass) is { Handler.Length: > 0 } found ? found.Handler : runtimeClass;
 }

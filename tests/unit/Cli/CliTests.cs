@@ -77,7 +77,17 @@ public sealed class CliTests : IDisposable
         Assert.Equal(0, await RunAsync($"explain -f {pod} --config {config}"));
         Assert.StartsWith("handler crun: RuntimeClass", _output.ToString(), StringComparison.Ordinal);
 
+        // The option names a class too, of the file or not, in place of the pod's.
+        foreach (var (given, handler) in ((string, string)[])[("quick", "crun"), ("runc", "runc")])
+        {
+            _output.GetStringBuilder().Clear();
+            File.WriteAllText(pod, File.ReadAllText(pod).Replace("runtimeClassName: quick", "runtimeClassName: other", StringComparison.Ordinal));
+            Assert.Equal(0, await RunAsync($"explain -f {pod} --config {config} --runtime-class {given}"));
+            Assert.StartsWith($"handler {handler}: RuntimeClass", _output.ToString(), StringComparison.Ordinal);
+        }
+
         _output.GetStringBuilder().Clear();
+        File.WriteAllText(pod, File.ReadAllText(pod).Replace("runtimeClassName: other", "runtimeClassName: quick", StringComparison.Ordinal));
         File.WriteAllText(pod, File.ReadAllText(pod).Replace("image: good", "image: evil", StringComparison.Ordinal));
         Assert.Equal(1, await RunAsync($"explain -f {pod} --config {config}"));
         Assert.Contains("container web cannot be created: rule 'no-evil' denies the image docker.io/library/evil:latest: banned", _output.ToString(), StringComparison.Ordinal);

@@ -13,44 +13,99 @@ public sealed class HandlerSelectorTests
 
     private static readonly PodFacts Pod = new() { Namespace = "shop", Name = "web" };
 
+    private const string Older = "io.kubernetes.cri.untrusted-workload";
+
+    private static readonly Gen<Dictionary<string, string>> Texts =
+        from tier in Gen.OneOf("", "front", "back")
+        from team in Gen.OneOf("", "blue", "red")
+        select new[] { ("tier", tier), ("team", team) }.Where(static t => t.Item2.Length > 0).ToDictionary(static t => t.Item1, static t => t.Item2);
+
     private static readonly Gen<PodFacts> Pods =
         from ns in Gen.OneOf("shop", "dev", "kube-system")
+        from name in Gen.OneOf("web", "shop", "api")
         from handler in Gen.OneOf("", "", "runc", "crun", "bad")
         from wish in Gen.OneOf("", "clear", "bad")
-        from privileged in Gen.Bool
-        from memory in Gen.Long[0, 100]
+        from untrusted in Gen.OneOf("", "true", "false")
+        from labels in Texts
+        from annotations in Texts
+        from flags in Gen.Bool.Array[4]
+        from sizes in Gen.Long[0, 100].Array[3]
         from uid in Gen.Int[0, 1000]
         select new PodFacts
         {
             Namespace = ns,
-            Name = "web",
+            Name = name,
             Uid = $"uid-{uid}",
             RuntimeHandler = handler,
-            Privileged = privileged,
-            MemoryBytes = memory,
-            Annotations = wish.Length == 0 ? new Dictionary<string, string>() : new() { [Key] = wish },
+            Labels = labels,
+            HostNetwork = flags[0],
+            HostPid = flags[1],
+            HostIpc = flags[2],
+            Privileged = flags[3],
+            MemoryBytes = sizes[0],
+            CpuMillis = sizes[1],
+            CpuRequestMillis = sizes[2],
+            Annotations = annotations.Concat([KeyValuePair.Create(Key, wish), KeyValuePair.Create(Older, untrusted)]).Where(static a => a.Value.Length > 0).ToDictionary(),
+        };
+
+    private static readonly Gen<bool?> Flag = Gen.OneOf<bool?>(null, null, null, true, false);
+
+    private static readonly Gen<long?> Least = Gen.Long[-200, 100].Select(static l => l < 0 ? (long?)null : l);
+
+    private static readonly Gen<Dictionary<string, string>> Patterns =
+        from key in Gen.OneOf("", "", "", "tier", "team")
+        from pattern in Gen.OneOf("*", "b*", "front")
+        select key.Length == 0 ? [] : new Dictionary<string, string> { [key] = pattern };
+
+    private static readonly Gen<RuleConditions> Conditions =
+        from ns in Gen.OneOf("shop", "d*", "kube-*", "*")
+        from name in Gen.OneOf("", "", "web", "s*")
+        from labels in Patterns
+        from annotations in Patterns
+        from flags in Flag.Array[4]
+        from least in Least.Array[3]
+        select new RuleConditions
+        {
+            Namespaces = [ns],
+            Names = name.Length == 0 ? [] : [name],
+            Labels = labels,
+            Annotations = annotations,
+            HostNetwork = flags[0],
+            HostPid = flags[1],
+            HostIpc = flags[2],
+            Privileged = flags[3],
+            MinMemoryBytes = least[0],
+            MinCpuMillis = least[1],
+            MinCpuRequestMillis = least[2],
         };
 
     private static readonly Gen<SelectionRule> Rules =
-        from ns in Gen.OneOf("shop", "d*", "kube-*", "*")
+        from conditions in Gen.OneOf(Conditions, Gen.Const(new RuleConditions()))
         from use in Gen.OneOf("runc", "crun", "clear", "bad")
         from kind in Gen.Int[0, 2]
-        from least in Gen.Long[0, 100]
+        from number in Gen.Int[0, 1000]
         from share in Gen.Int[0, 101]
         select new SelectionRule
         {
-            Name = $"{ns}-{use}-{kind}-{least}",
+            Name = $"{use}-{kind}-{number}",
             Use = kind == 0 ? null : use,
             Deny = kind == 0 ? "no" : null,
             Enforce = kind == 1,
             Share = kind == 0 || share == 101 ? null : share,
-            When = new() { Namespaces = [ns], MinMemoryBytes = least },
+            When = conditions,
         };
 
     private static readonly Gen<SelectionOptions> Options =
         from rules in Rules.Array[0, 6]
+        from mapped in Gen.OneOf("", "crun", "bad")
+        from believed in Gen.OneOf("*", "shop")
         from fallback in Gen.OneOf("runc", "crun", "clear", "bad").Array[0, 3]
-        select Allowing() with { Rules = rules, Fallback = new Dictionary<string, IReadOnlyList<string>> { ["crun"] = fallback } };
+        select new SelectionOptions
+        {
+            Annotations = new() { Handlers = ["*"], Namespaces = [believed], Mapped = mapped.Length == 0 ? [] : [new(Older, "true", mapped)] },
+            Rules = rules,
+            Fallback = new Dictionary<string, IReadOnlyList<string>> { ["crun"] = fallback },
+        };
 
     private static readonly Gen<Dictionary<string, string>> Readiness = Gen.OneOf("", "broken").Array[3]
         .Select(static r => new Dictionary<string, string> { ["runc"] = r[0], ["crun"] = r[1], ["clear"] = r[2] });
@@ -99,7 +154,6 @@ public sealed class HandlerSelectorTests
     [InlineData("true", "dev", "runc", "default")]
     public void Select_MappedAnnotation_IsBelievedFromListedNamespaces(string value, string @namespace, string handler, string reason)
     {
-        const string Older = "io.kubernetes.cri.untrusted-workload";
         var pod = Pod with { Namespace = @namespace, Annotations = new Dictionary<string, string> { [Older] = value } };
         var options = new SelectionOptions { Annotations = new() { Namespaces = ["shop"], Mapped = [new(Older, "true", "clear")] } };
 
@@ -225,6 +279,24 @@ public sealed class HandlerSelectorTests
         });
 
     [Fact]
+    public void Select_AnyPod_GetsWhatTheOrderSays() =>
+        Gen.Select(Pods, Options).Sample((pod, options) =>
+        {
+            var decision = HandlerSelector.Select(pod, options, Known);
+            var matching = options.Rules.Where(r => Holds(r.When, pod) && (r.Share is null || RuleShare.Mismatch(r, pod) is null)).ToList();
+            var believed = options.Annotations.Namespaces.Any(n => Glob.IsMatch(n, pod.Namespace));
+            var (by, handler) =
+                matching.Find(static r => r.Deny is not null) is { } deny ? ($"rule '{deny.Name}'", "")
+                : matching.Find(static r => r.Enforce) is { } force ? ($"enforced by rule '{force.Name}'", force.Use!)
+                : pod.RuntimeHandler.Length > 0 ? ("RuntimeClass", pod.RuntimeHandler)
+                : believed && pod.Annotations.TryGetValue(Key, out var wish) ? ($"annotation {Key}", wish)
+                : believed && options.Annotations.Mapped is [var mapped] && pod.Annotations.GetValueOrDefault(Older) == "true" ? ($"annotation {Older}=true", mapped.Use)
+                : matching.Find(static r => r is { Deny: null, Enforce: false }) is { } plain ? ($"rule '{plain.Name}'", plain.Use!)
+                : ("default", "runc");
+            Assert.Equal((by, handler == "bad" ? "" : handler), (decision.DecidedBy, decision.Handler));
+        });
+
+    [Fact]
     public void Select_AnEnforcedRuleThatMatches_CannotBeEscapedByThePod() =>
         Gen.Select(Pods, Options, Readiness).Sample((pod, options, readiness) =>
         {
@@ -249,6 +321,20 @@ public sealed class HandlerSelectorTests
             rules.InsertRange(Math.Min(at, rules.Count), others.Select(static r => r with { When = r.When with { Names = ["another"] } }));
             Assert.Equal(Try(pod, options), Try(pod, options with { Rules = rules }));
         });
+
+    // What a rule's conditions say, written a second time.
+    private static bool Holds(RuleConditions when, PodFacts pod) =>
+        (when.Namespaces.Count == 0 || when.Namespaces.Any(p => Glob.IsMatch(p, pod.Namespace)))
+        && (when.Names.Count == 0 || when.Names.Any(p => Glob.IsMatch(p, pod.Name)))
+        && when.Labels.All(l => pod.Labels.TryGetValue(l.Key, out var value) && Glob.IsMatch(l.Value, value))
+        && when.Annotations.All(a => pod.Annotations.TryGetValue(a.Key, out var value) && Glob.IsMatch(a.Value, value))
+        && (when.HostNetwork ?? pod.HostNetwork) == pod.HostNetwork
+        && (when.HostPid ?? pod.HostPid) == pod.HostPid
+        && (when.HostIpc ?? pod.HostIpc) == pod.HostIpc
+        && (when.Privileged ?? pod.Privileged) == pod.Privileged
+        && pod.MemoryBytes >= (when.MinMemoryBytes ?? 0)
+        && pod.CpuMillis >= (when.MinCpuMillis ?? 0)
+        && pod.CpuRequestMillis >= (when.MinCpuRequestMillis ?? 0);
 
     private static (string Handler, string Reason) Try(PodFacts pod, SelectionOptions options, Dictionary<string, string>? handlers = null)
     {
