@@ -8,9 +8,9 @@ namespace Berth.Cluster;
 /// <summary>The client of the API server, by the configured credentials.</summary>
 internal static class ClusterConnection
 {
-    public static Kubernetes Open(ClusterOptions options)
+    public static Kubernetes Open(ClusterOptions options, ServiceAccount account)
     {
-        var config = options.InCluster ? KubernetesClientConfiguration.InClusterConfig() : KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig);
+        var config = options.InCluster ? account.Read() : KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig);
         config.HttpClientTimeout = TimeSpan.FromSeconds(20);
         return new(config);
     }

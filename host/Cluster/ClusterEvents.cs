@@ -24,6 +24,9 @@ public sealed class ClusterEvents(ClusterOptions options, Notices notices, Handl
     /// <summary>How often it looks, at memory only, whether there is something to tell.</summary>
     internal TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>What stands for it in a pod of the cluster.</summary>
+    internal ServiceAccount Account { get; init; } = ServiceAccount.OfThisPod;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => options.IsOn ? RunAsync(stoppingToken) : Task.CompletedTask;
 
     // A method of its own: the client's assemblies are loaded when it is compiled, and not on a node without a cluster.
@@ -44,7 +47,7 @@ public sealed class ClusterEvents(ClusterOptions options, Notices notices, Handl
 
                 try
                 {
-                    api ??= ClusterConnection.Open(options);
+                    api ??= ClusterConnection.Open(options, Account);
                     await TellAllAsync(api, stoppingToken);
                     (pause, _failure) = (Interval, "");
                 }

@@ -16,6 +16,9 @@ public sealed class ClusterPublisher(ClusterOptions options, HandlerTable handle
     /// <summary>How often it looks, at memory only, whether there is something to tell.</summary>
     internal TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>What stands for it in a pod of the cluster.</summary>
+    internal ServiceAccount Account { get; init; } = ServiceAccount.OfThisPod;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => options.IsOn ? RunAsync(stoppingToken) : Task.CompletedTask;
 
     // A method of its own: the client's assemblies are loaded when it is compiled, and not on a node without a cluster.
@@ -39,7 +42,7 @@ public sealed class ClusterPublisher(ClusterOptions options, HandlerTable handle
 
                 try
                 {
-                    api ??= new(ClusterConnection.Open(options), options.Node, log);
+                    api ??= new(ClusterConnection.Open(options, Account), options.Node, log);
                     await api.PublishAsync(wish, stoppingToken);
                     (published, pause, failure) = (wish, Interval, "");
                 }

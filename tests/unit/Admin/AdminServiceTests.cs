@@ -1,10 +1,12 @@
 using Berth.Abstractions;
 using Berth.Admin;
 using Berth.Cli;
+using Berth.Containers;
 using Berth.Images;
 using Berth.Images.Registries;
 using Berth.Plugins;
 using Berth.Plugins.Health;
+using Berth.Sandboxes;
 using Berth.State;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -26,6 +28,8 @@ public sealed class AdminServiceTests : IAsyncLifetime
     private readonly StringWriter _error = new();
     private readonly List<(string Path, string? Name)> _imports = [];
     private readonly StateDatabase _database;
+    private readonly SandboxRegistry _sandboxes;
+    private readonly ContainerRegistry _containers;
     private readonly GuardedHandler _runc;
     private readonly WebApplication _app;
 
@@ -35,6 +39,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
         inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ReturnsAsync(new HandlerCheck { Ready = true, RuntimeVersion = "runc 1.1.5", Features = new() { Seccomp = true } });
         _runc = new(inner.Object, new("oci", "runc", static _ => { }, TimeProvider.System, NullLogger.Instance), TimeProvider.System, NullLogger.Instance);
         _database = new(Path.Combine(_folder.Path, "berth.db"));
+        (_sandboxes, _containers) = (new(_database), new(_database));
         _app = Build();
     }
 
@@ -71,6 +76,48 @@ public sealed class AdminServiceTests : IAsyncLifetime
     {
         Assert.Equal(0, await RunAsync("pods"));
         Assert.StartsWith("POD", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pods_OneOfThem_SaysItsHandlerAndWhy()
+    {
+        _sandboxes.Add(new()
+        {
+            Id = new string('a', 64),
+            Spec = new() { Name = "web", Namespace = "shop", Uid = "uid-1" },
+            Phase = SandboxPhase.Ready,
+            CreatedAt = DateTimeOffset.UnixEpoch.AddDays(20_000),
+            Handler = "crun",
+            HandlerReason = "rule 'batch'",
+            Plugin = "oci",
+            PluginVersion = "1.2.3",
+            RuntimeVersion = "crun 1.8.1",
+            Ips = ["10.0.0.2", "fd00::2"],
+            Cgroup = new() { Path = "/p", OverheadPath = "/p/o" },
+            Owed = "its network stays",
+        });
+        _containers.Add(new()
+        {
+            Id = new string('b', 64),
+            SandboxId = new string('a', 64),
+            Spec = new() { Name = "server", Image = "a:1" },
+            Phase = ContainerPhase.Running,
+            CreatedAt = DateTimeOffset.UnixEpoch,
+            ImageId = "sha256:1",
+            ImageRef = "a:1",
+        });
+
+        Assert.Equal(0, await RunAsync("pods"));
+        var row = _output.ToString().TrimEnd().Split('\n')[1];
+        Assert.All(
+            ["shop/web ", "aaaaaaaaaaaaa ", "Ready (owed: its network stays)", " crun ", "rule 'batch'", "crun 1.8.1", "oci 1.2.3", "10.0.0.2, fd00::2", "server Running"],
+            part => Assert.Contains(part, row, StringComparison.Ordinal));
+
+        _output.GetStringBuilder().Clear();
+        Assert.Equal(0, await RunAsync("pods --json"));
+        using var json = System.Text.Json.JsonDocument.Parse(_output.ToString());
+        var pod = json.RootElement.GetProperty("pods")[0];
+        Assert.Equal(("crun", "rule 'batch'"), (pod.GetProperty("handler").GetString(), pod.GetProperty("reason").GetString()));
     }
 
     [Fact]
@@ -114,7 +161,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
             [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
             [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
         var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table)]);
-        builder.Services.AddSingleton(new AdminService(table, new(_database), new(_database), doctor, Import, Pull, Mock.Of<IReloader>(), static () => [], Mock.Of<IQuarantineRelease>()));
+        builder.Services.AddSingleton(new AdminService(table, _sandboxes, _containers, doctor, Import, Pull, Mock.Of<IReloader>(), static () => [], Mock.Of<IQuarantineRelease>()));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -24,6 +25,12 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public int Port { get; private set; }
 
+    /// <summary>With it, it speaks TLS.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>The token that it wants; null for none.</summary>
+    public string? Token { get; set; }
+
     /// <summary>Runs before a request is answered: to change something between a client's read and its write.</summary>
     public Action<string, string>? Before { get; set; }
 
@@ -43,7 +50,13 @@ internal sealed class ApiServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen =>
+        {
+            if (Certificate is not null)
+            {
+                listen.UseHttps(Certificate);
+            }
+        }));
         _server = builder.Build();
         _server.Run(AnswerAsync);
         await _server.StartAsync();
@@ -127,6 +140,12 @@ internal sealed class ApiServer : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var (method, path) = (context.Request.Method, context.Request.Path.Value!);
+        if (Token is not null && context.Request.Headers.Authorization != $"Bearer {Token}")
+        {
+            context.Response.StatusCode = 401;
+            return;
+        }
+
         Before?.Invoke(method, path);
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync();
