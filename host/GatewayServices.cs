@@ -41,7 +41,7 @@ internal static class GatewayServices
         AddReload(services);
         AddStreaming(services, options);
         AddAdmin(services);
-        services.AddCri(static s => s.GetRequiredService<BerthMetrics>().Rpc);
+        services.AddSingleton<CallPod>().AddCri(static s => s.GetRequiredService<BerthMetrics>().Rpc, static s => s.GetRequiredService<CallPod>().Of);
     }
 
     private static void AddGround(IServiceCollection services, BerthOptions options)

@@ -58,7 +58,7 @@ public sealed class ContainerCreator(
         }
         catch (Exception failure)
         {
-            await UndoAsync(container.Id, failure);
+            await UndoAsync(container.Id, plan.Sandbox.Handler, failure);
             throw;
         }
     }
@@ -140,7 +140,7 @@ public sealed class ContainerCreator(
         }
     }
 
-    private async Task UndoAsync(string id, Exception failure)
+    private async Task UndoAsync(string id, string handler, Exception failure)
     {
         try
         {
@@ -148,7 +148,7 @@ public sealed class ContainerCreator(
         }
         catch (Exception undo)
         {
-            ContainerLog.UndoFailed(log, id, failure.Message, undo);
+            ContainerLog.UndoFailed(log, id, handler, failure.Message, undo);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Berth.Abstractions;
 using Berth.Containers.Spec;
 using Berth.Linux;
+using Berth.Metrics;
 using Berth.Sandboxes;
 
 namespace Berth.Containers;
@@ -33,6 +34,7 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
         using var stderr = new PipeCapture(MaxOutputBytes, keepTail: false);
         var streams = new ExecStreams { Stdout = new(stdout.WriteEnd.Number, null), Stderr = new(stderr.WriteEnd.Number, null) };
         using var exec = await PrepareAsync(id, command, streams, cancellationToken);
+        using var stage = BerthTraces.Stage("run");
         var process = exec.Process;
         await exec.StartAsync();
         stdout.WriteEnd.Dispose();
@@ -73,6 +75,7 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
             throw RuntimeException.FailedPrecondition($"exec in container {container.Id}: it is {container.Phase}, not running");
         }
 
+        using var stage = BerthTraces.Stage("prepare");
         var live = objects.Require(container.SandboxId).FindContainer(container.Id)
             ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
         var file = WriteProcess(container.Id, command, streams.Terminal);

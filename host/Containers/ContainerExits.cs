@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Berth.Abstractions;
 using Berth.Metrics;
+using Berth.Sandboxes;
 
 namespace Berth.Containers;
 
@@ -15,7 +16,7 @@ public static class ExitReasons
 }
 
 /// <summary>Records the end of every container, once, whoever ended it.</summary>
-public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sampler, ILogger<ContainerExits> log)
+public sealed class ContainerExits(ContainerRegistry registry, SandboxRegistry sandboxes, CgroupSampler sampler, ILogger<ContainerExits> log)
 {
     private readonly ConcurrentDictionary<string, Watched> _watches = new();
 
@@ -37,14 +38,14 @@ public sealed class ContainerExits(ContainerRegistry registry, CgroupSampler sam
     {
         sampler.Unregister(id);
         var recorded = false;
-        registry.Update(id, c =>
+        var container = registry.Update(id, c =>
         {
             recorded = c.Phase is ContainerPhase.Created or ContainerPhase.Starting or ContainerPhase.Running;
             return recorded ? Ended(c, exit) : c;
         });
         if (recorded)
         {
-            ContainerLog.Exited(log, id, exit.Code, Reason(exit));
+            ContainerLog.Exited(log, id, sandboxes.Get(container!.SandboxId)?.Handler ?? "no handler", exit.Code, Reason(exit));
         }
 
         _watches.GetValueOrDefault(id)?.Recorded.TrySetResult();

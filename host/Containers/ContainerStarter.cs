@@ -53,6 +53,7 @@ public sealed class ContainerStarter(
         registry.Update(container.Id, c => c with { Phase = ContainerPhase.Starting, StartedAt = time.GetUtcNow() });
         try
         {
+            using var stage = BerthTraces.Stage("start");
             await live.Init.StartAsync(CancellationToken.None);
         }
         catch (RuntimeException e)

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Containers.Spec;
+using Berth.Metrics;
 using Berth.Sandboxes;
 
 namespace Berth.Containers;
@@ -33,6 +34,7 @@ public sealed class ContainerStopper(
 
         if (grace > TimeSpan.Zero && container.Phase is ContainerPhase.Running or ContainerPhase.Starting && Live(container) is { } live)
         {
+            using var stage = BerthTraces.Stage("grace");
             await live.Init.SignalAsync(StopSignals.NumberOf(container.StopSignal), SignalScope.Process, cancellationToken);
             if (await EndedWithinAsync(container.Id, grace, cancellationToken))
             {
@@ -51,6 +53,7 @@ public sealed class ContainerStopper(
             return;
         }
 
+        using var stage = BerthTraces.Stage("kill");
         if (Live(container) is { } live)
         {
             await live.Init.SignalAsync(SigKill, SignalScope.All, cancellationToken);
@@ -62,7 +65,7 @@ public sealed class ContainerStopper(
 
         if (!await EndedWithinAsync(container.Id, KillTime, cancellationToken))
         {
-            ContainerLog.Survived(log, container.Id, KillTime.TotalSeconds);
+            ContainerLog.Survived(log, container.Id, sandboxes.Get(container.SandboxId)?.Handler ?? "no handler", KillTime.TotalSeconds);
             throw new RuntimeException(
                 RuntimeErrorCode.DeadlineExceeded,
                 $"container {container.Id} did not end within {KillTime.TotalSeconds} s of SIGKILL: a process of it hangs in the kernel; see `ps` for state D");

@@ -3,6 +3,7 @@ using Berth.Common;
 using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
 using Berth.Linux;
+using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Sandboxes;
 
@@ -41,7 +42,12 @@ public sealed class ContainerTeardown(
         {
             await stopper.KillAsync(container, cancellationToken);
             registry.Update(id, static c => c with { Phase = ContainerPhase.Removing });
-            await DestroyAsync(container, cancellationToken);
+            using (BerthTraces.Stage("handler"))
+            {
+                await DestroyAsync(container, cancellationToken);
+            }
+
+            using var stage = BerthTraces.Stage("rootfs");
             await rootfs.RemoveAsync(id, cancellationToken);
             await volumes.RemoveAsync(container, cancellationToken);
             restores.Remove(id);
@@ -50,7 +56,7 @@ public sealed class ContainerTeardown(
         catch (Exception e)
         {
             registry.Update(id, c => c with { Owed = e.Message });
-            ContainerLog.Owed(log, id, e.Message);
+            ContainerLog.Owed(log, id, sandboxes.Get(container.SandboxId)?.Handler ?? "no handler", e.Message);
             throw;
         }
 

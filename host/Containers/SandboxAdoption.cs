@@ -83,7 +83,7 @@ public sealed class SandboxAdoption(
 
         if (live.FindContainer(containerId) is not { } adopted)
         {
-            ContainerLog.NotAdopted(log, containerId, "nothing of it is left");
+            ContainerLog.NotAdopted(log, containerId, sandboxes.Get(live.Id)?.Handler ?? "no handler", "nothing of it is left");
             exits.Record(containerId, new() { Code = 255, FinishedAt = time.GetUtcNow(), LostReason = "nothing of it was left when the gateway came back" });
             return;
         }
@@ -106,7 +106,7 @@ public sealed class SandboxAdoption(
             }
             catch (RuntimeException e)
             {
-                ContainerLog.NotAdopted(log, containerId, e.Message);
+                ContainerLog.NotAdopted(log, containerId, sandboxes.Get(live.Id)?.Handler ?? "no handler", e.Message);
             }
         }
 

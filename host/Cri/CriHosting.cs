@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Berth.Sandboxes;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -16,7 +17,9 @@ public static class CriHosting
     /// </summary>
     /// <param name="services">The collection.</param>
     /// <param name="recorder">Gives what counts calls: by name, status code and time.</param>
-    public static IServiceCollection AddCri(this IServiceCollection services, Func<IServiceProvider, Action<string, string, TimeSpan>> recorder)
+    /// <param name="podOf">Gives what tells the pod that a request or a response is about.</param>
+    public static IServiceCollection AddCri(
+        this IServiceCollection services, Func<IServiceProvider, Action<string, string, TimeSpan>> recorder, Func<IServiceProvider, Func<object, Sandbox?>> podOf)
     {
         services.AddGrpc(static options =>
         {
@@ -25,7 +28,7 @@ public static class CriHosting
             options.Interceptors.Add<CriInterceptor>();
         });
         services.AddSingleton(provider =>
-            new CriInterceptor(provider.GetRequiredService<ILogger<CriInterceptor>>(), provider.GetRequiredService<TimeProvider>(), recorder(provider)));
+            new CriInterceptor(provider.GetRequiredService<ILogger<CriInterceptor>>(), provider.GetRequiredService<TimeProvider>(), podOf(provider), recorder(provider)));
         services.AddSingleton<SandboxVerbs>().AddSingleton<ContainerVerbs>();
         return services.AddSingleton<RuntimeService>().AddSingleton<ImageService>();
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Berth.Abstractions;
 using Berth.Cri.Mapping;
 using Berth.Metrics;
+using Berth.Sandboxes;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -13,8 +14,9 @@ namespace Berth.Cri;
 /// </summary>
 /// <param name="logger">Gets one line per call.</param>
 /// <param name="clock">Tells whether a call was cancelled by its deadline.</param>
+/// <param name="podOf">The pod that a request or a response is about; null for none.</param>
 /// <param name="record">Counts a call: its name, the status code and the time that it took.</param>
-public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider clock, Action<string, string, TimeSpan> record) : Interceptor
+public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider clock, Func<object, Sandbox?> podOf, Action<string, string, TimeSpan> record) : Interceptor
 {
     // Trailers are headers of HTTP/2; clients bound their size, and each character outside ASCII takes up to nine there.
     private const int MaxDetail = 4096;
@@ -28,7 +30,8 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         try
         {
             var response = await continuation(request, context);
-            Succeeded(call);
+            // The pod of RunPodSandbox is known at its end; that of a removal at its beginning.
+            Succeeded(call.Handler is null && podOf(response) is { } pod ? Of(call, pod) : call);
             return response;
         }
         catch (Exception e)
@@ -53,11 +56,18 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         }
     }
 
-    private static Call Begin(object request, ServerCallContext context)
+    private Call Begin(object request, ServerCallContext context)
     {
         var method = context.Method[(context.Method.LastIndexOf('/') + 1)..];
         var subject = CallSubject.Of(request);
-        return new(method, subject, Stopwatch.GetTimestamp(), BerthTraces.StartRpc(method, subject, context.RequestHeaders.GetValue("traceparent")));
+        var call = new Call(method, subject, null, Stopwatch.GetTimestamp(), BerthTraces.StartRpc(method, subject, context.RequestHeaders.GetValue("traceparent")));
+        return podOf(request) is { } pod ? Of(call, pod) : call;
+    }
+
+    private static Call Of(Call call, Sandbox pod)
+    {
+        BerthTraces.Chosen(call.Trace, pod.Handler, pod.HandlerReason);
+        return call with { Handler = pod.Handler };
     }
 
     private void Succeeded(Call call)
@@ -66,7 +76,7 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         record(call.Method, nameof(StatusCode.OK), elapsed);
         call.Trace?.SetTag(TraceCode, (int)StatusCode.OK).Dispose();
         var level = CallVerbosity.LevelOf(call.Method);
-        logger.Succeeded(level, call.Method, call.Subject, elapsed.TotalMilliseconds);
+        logger.Succeeded(level, call.Method, call.Subject, call.On, elapsed.TotalMilliseconds);
     }
 
     private RpcException Failed(Call call, ServerCallContext context, Exception exception)
@@ -77,12 +87,12 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         call.Trace?.SetTag(TraceCode, (int)status.StatusCode).SetStatus(ActivityStatusCode.Error, status.Detail).Dispose();
         if (status.StatusCode == StatusCode.Internal)
         {
-            logger.Broke(call.Method, call.Subject, elapsed.TotalMilliseconds, exception);
+            logger.Broke(call.Method, call.Subject, call.On, elapsed.TotalMilliseconds, exception);
         }
         else
         {
             var level = CallVerbosity.LevelOfFailure(call.Method, status.StatusCode);
-            logger.Failed(level, call.Method, call.Subject, elapsed.TotalMilliseconds, status.StatusCode, status.Detail);
+            logger.Failed(level, call.Method, call.Subject, call.On, elapsed.TotalMilliseconds, status.StatusCode, status.Detail);
         }
 
         return new(status);
@@ -103,8 +113,10 @@ public sealed class CriInterceptor(ILogger<CriInterceptor> logger, TimeProvider 
         context.CancellationToken.IsCancellationRequested
         && (context.Status.StatusCode == StatusCode.DeadlineExceeded || clock.GetUtcNow().UtcDateTime >= context.Deadline);
 
-    private readonly record struct Call(string Method, string Subject, long Started, Activity? Trace)
+    private readonly record struct Call(string Method, string Subject, string? Handler, long Started, Activity? Trace)
     {
+        public string On => Handler is null ? "" : $" on {Handler}";
+
         public TimeSpan Elapsed => Stopwatch.GetElapsedTime(Started);
     }
 }

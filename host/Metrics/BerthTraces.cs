@@ -32,8 +32,14 @@ public static class BerthTraces
     }
 
     /// <summary>Says of the RPC that runs which handler its pod gets.</summary>
-    public static void Chosen(string handler, string reason) =>
-        Activity.Current?.SetTag("berth.handler", handler).SetTag("berth.handler.reason", reason);
+    public static void Chosen(string handler, string reason) => Chosen(Activity.Current, handler, reason);
+
+    /// <summary>The same of any RPC.</summary>
+    public static void Chosen(Activity? rpc, string handler, string reason) =>
+        rpc?.SetTag("berth.handler", handler).SetTag("berth.handler.reason", reason);
+
+    /// <summary>A stage of the RPC that runs, until it is disposed of; what is called meanwhile is beneath it. Null if nothing is traced.</summary>
+    public static Activity? Stage(string name) => Activity.Current is null ? null : Source.StartActivity(name);
 
     /// <summary>A part of the RPC that runs has ended now. Work that belongs to no RPC is not traced.</summary>
     /// <param name="name">What it was.</param>

@@ -6,14 +6,14 @@ internal static partial class SandboxLog
     public static partial void HandlerChosen(
         ILogger logger, string sandboxId, string @namespace, string pod, string handler, string reason, string plugin, string pluginVersion);
 
-    [LoggerMessage(201, LogLevel.Warning, "sandbox {SandboxId} failed ({Failure}) and could not be undone whole; it is retried in the background")]
-    public static partial void UndoFailed(ILogger logger, string sandboxId, string failure, Exception exception);
+    [LoggerMessage(201, LogLevel.Warning, "sandbox {SandboxId} on {Handler} failed ({Failure}) and could not be undone whole; it is retried in the background")]
+    public static partial void UndoFailed(ILogger logger, string sandboxId, string handler, string failure, Exception exception);
 
-    [LoggerMessage(202, LogLevel.Warning, "sandbox {SandboxId}: what holds the pod ended with {ExitCode}; the pod is not ready")]
-    public static partial void HolderDied(ILogger logger, string sandboxId, int exitCode);
+    [LoggerMessage(202, LogLevel.Warning, "sandbox {SandboxId} on {Handler}: what holds the pod ended with {ExitCode}; the pod is not ready")]
+    public static partial void HolderDied(ILogger logger, string sandboxId, string handler, int exitCode);
 
-    [LoggerMessage(203, LogLevel.Warning, "sandbox {SandboxId}: removal is owed: {Reason}")]
-    public static partial void Owed(ILogger logger, string sandboxId, string reason);
+    [LoggerMessage(203, LogLevel.Warning, "sandbox {SandboxId} on {Handler}: removal is owed: {Reason}")]
+    public static partial void Owed(ILogger logger, string sandboxId, string handler, string reason);
 
     [LoggerMessage(204, LogLevel.Warning, "sandbox {SandboxId} could not be adopted by handler {Handler}: {Reason}")]
     public static partial void NotAdopted(ILogger logger, string sandboxId, string handler, string reason);
@@ -27,8 +27,8 @@ internal static partial class SandboxLog
     [LoggerMessage(207, LogLevel.Warning, "handler {Handler}: strays could not be removed: {Reason}")]
     public static partial void StraysLeft(ILogger logger, string handler, string reason);
 
-    [LoggerMessage(208, LogLevel.Warning, "sandbox {SandboxId}: the handler is gone or failed ({Reason}); its processes were killed by cgroup")]
-    public static partial void KilledByCgroup(ILogger logger, string sandboxId, string reason);
+    [LoggerMessage(208, LogLevel.Warning, "sandbox {SandboxId}: its handler {Handler} is gone or failed ({Reason}); its processes were killed by cgroup")]
+    public static partial void KilledByCgroup(ILogger logger, string sandboxId, string handler, string reason);
 
     [LoggerMessage(209, LogLevel.Information, "{Folder} belongs to no record: removed")]
     public static partial void FolderSwept(ILogger logger, string folder);

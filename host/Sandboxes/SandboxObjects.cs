@@ -38,7 +38,7 @@ public sealed class SandboxObjects(SandboxRegistry registry, Notices notices, IL
         var changed = registry.Update(sandbox.Id, s => s.Phase == SandboxPhase.Ready ? s with { Phase = SandboxPhase.NotReady } : s);
         if (changed is { Phase: SandboxPhase.NotReady })
         {
-            SandboxLog.HolderDied(log, sandbox.Id, exit.Code);
+            SandboxLog.HolderDied(log, sandbox.Id, changed.Handler, exit.Code);
             notices.Post(new(SandboxFacts.NoticeOf(changed.Spec), "SandboxLost", $"what handler {changed.Handler} held the pod by has ended with status {exit.Code}: the pod is started anew", IsWarning: true));
         }
     }

@@ -27,11 +27,7 @@ public sealed class SandboxPlanner(
         try
         {
             var plan = PlanOnce(table, spec, runtimeHandler);
-            if (plan.Sandbox.HandlerReason is not (HandlerSelector.ByRuntimeClassReason or HandlerSelector.ByDefaultReason))
-            {
-                notices.Post(new(SandboxFacts.NoticeOf(spec), "HandlerChosen", $"handler {plan.Sandbox.Handler} (plugin {plan.Sandbox.Plugin} {plan.Sandbox.PluginVersion}): {plan.Sandbox.HandlerReason}", IsWarning: false));
-            }
-
+            notices.Post(new(SandboxFacts.NoticeOf(spec), "HandlerChosen", $"handler {plan.Sandbox.Handler} (plugin {plan.Sandbox.Plugin} {plan.Sandbox.PluginVersion}): {plan.Sandbox.HandlerReason}", IsWarning: false));
             return plan;
         }
         catch (RuntimeException e)

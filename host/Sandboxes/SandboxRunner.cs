@@ -61,7 +61,7 @@ public sealed class SandboxRunner(
         }
         catch (Exception failure)
         {
-            await UndoAsync(sandbox.Id, failure);
+            await UndoAsync(sandbox.Id, sandbox.Handler, failure);
             throw;
         }
     }
@@ -131,7 +131,7 @@ public sealed class SandboxRunner(
         }
     }
 
-    private async Task UndoAsync(string id, Exception failure)
+    private async Task UndoAsync(string id, string handler, Exception failure)
     {
         try
         {
@@ -140,7 +140,7 @@ public sealed class SandboxRunner(
         catch (Exception undo)
         {
             // The row stays, hidden, and the background retry goes on; see SandboxTeardown.
-            SandboxLog.UndoFailed(log, id, failure.Message, undo);
+            SandboxLog.UndoFailed(log, id, handler, failure.Message, undo);
         }
     }
 

@@ -1,5 +1,6 @@
 using Berth.Abstractions;
 using Berth.Common;
+using Berth.Metrics;
 using Berth.Plugins;
 
 namespace Berth.Sandboxes;
@@ -43,7 +44,7 @@ public sealed class SandboxTeardown(
         // DEL takes longer than the rest and needs nothing of it but the namespace.
         await AllAsync(id, [
             () => KillAndDestroyAsync(sandbox, cancellationToken),
-            () => network.DetachAsync(sandbox, cancellationToken),
+            () => StageAsync("network", () => network.DetachAsync(sandbox, cancellationToken)),
         ]);
         namespaces.Remove(id);
         objects.Drop(id);
@@ -58,20 +59,20 @@ public sealed class SandboxTeardown(
             return;
         }
 
-        await containers.RemoveAllAsync(id, cancellationToken);
+        await StageAsync("containers", () => containers.RemoveAllAsync(id, cancellationToken));
         await EndHeldAsync(id, cancellationToken);
         var sandbox = registry.Get(id)!;
         await AllAsync(id, [
-            () => cgroups.RemoveAsync(sandbox, cancellationToken),
-            () => Task.Run(() => files.Remove(id), CancellationToken.None),
+            () => StageAsync("cgroups", () => cgroups.RemoveAsync(sandbox, cancellationToken)),
+            () => StageAsync("files", () => Task.Run(() => files.Remove(id), CancellationToken.None)),
         ]);
         registry.Delete(id);
     }
 
     private async Task KillAndDestroyAsync(Sandbox sandbox, CancellationToken cancellationToken)
     {
-        await containers.KillAllAsync(sandbox.Id, cancellationToken);
-        await DestroyAsync(sandbox, cancellationToken);
+        await StageAsync("kill", () => containers.KillAllAsync(sandbox.Id, cancellationToken));
+        await StageAsync("handler", () => DestroyAsync(sandbox, cancellationToken));
     }
 
     // A handler that is gone or broken must not keep the pod: its processes are in cgroups of ours.
@@ -92,7 +93,7 @@ public sealed class SandboxTeardown(
 
         await cgroups.KillAsync(sandbox, containers.CgroupPaths(sandbox.Id), cancellationToken);
         containers.RecordLost(sandbox.Id, $"handler {sandbox.Handler} is gone; the pod was killed by its cgroup");
-        SandboxLog.KilledByCgroup(log, sandbox.Id, $"no handler {sandbox.Handler}");
+        SandboxLog.KilledByCgroup(log, sandbox.Id, sandbox.Handler, "there is no such handler");
     }
 
     private async Task AllAsync(string id, IReadOnlyList<Func<Task>> steps)
@@ -104,9 +105,15 @@ public sealed class SandboxTeardown(
         }
 
         var reason = string.Join("; ", failures.Select(static f => f.Message));
-        registry.Update(id, s => s with { Owed = reason });
-        SandboxLog.Owed(log, id, reason);
+        var owing = registry.Update(id, s => s with { Owed = reason });
+        SandboxLog.Owed(log, id, owing?.Handler ?? "no handler", reason);
         throw new RuntimeException(RuntimeErrorCode.Unavailable, $"sandbox {id}: {reason}; the removal is retried", failures[0]);
+    }
+
+    private static async Task StageAsync(string name, Func<Task> step)
+    {
+        using var stage = BerthTraces.Stage(name);
+        await step();
     }
 
     private static async Task<Exception?> TryAsync(Func<Task> step)

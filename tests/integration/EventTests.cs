@@ -44,7 +44,7 @@ public sealed class EventTests(Suite suite)
             ],
             heard.Select(static e => (e.ContainerId, e.ContainerEventType)));
         Assert.Equal(heard.Select(static e => e.CreatedAt).Order().Distinct(), heard.Select(static e => e.CreatedAt));
-        Assert.All(heard, static e => Assert.Equal("tests", e.PodSandboxStatus.Metadata.Namespace));
+        Assert.All(heard, e => Assert.Equal(("tests", handler), (e.PodSandboxStatus.Metadata.Namespace, e.PodSandboxStatus.RuntimeHandler)));
         var stopped = Assert.Single(heard[4].ContainersStatuses);
         Assert.Equal((ContainerState.ContainerExited, 3, "Error"), (stopped.State, stopped.ExitCode, stopped.Reason));
         Assert.Empty(heard[7].ContainersStatuses);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Berth.Cri.Protos;
+using Berth.Plugins;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -86,6 +87,13 @@ public sealed class SelectionTests(Suite suite, SelectionGateway selection) : IC
         var chosen = await EventAsync(uid);
         Assert.Equal(("HandlerChosen", "Normal", pod.Config.Metadata.Namespace), ((string?)chosen["reason"], (string?)chosen["type"], (string?)chosen["metadata"]!["namespace"]));
         Assert.Matches(@"^handler other \(plugin oci [0-9.]+\): rule 'batch'$", (string?)chosen["note"]);
+        // Also where nothing but the class or the default decided.
+        foreach (var (runtimeClass, handler, reason) in ((string, string, string)[])[("other", "other", "RuntimeClass"), ("", "runc", "default")])
+        {
+            await using var plain = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, runtimeClass, c => c.Metadata.Uid = uid + reason);
+            Assert.Matches($@"^handler {handler} \(plugin oci [0-9.]+\): {reason}$", (string?)(await EventAsync(uid + reason))["note"]);
+        }
+
         var refused = await EventAsync(uid + "-denied");
         Assert.Equal(("PodRefused", "Warning", denied.Status.Detail), ((string?)refused["reason"], (string?)refused["type"], (string?)refused["note"]));
         Assert.Contains(selection.Cluster.Events, static e => (string?)e["regarding"]!["kind"] == "Node" && ((string?)e["note"])!.StartsWith("handler absent takes no new pods", StringComparison.Ordinal));
@@ -93,6 +101,48 @@ public sealed class SelectionTests(Suite suite, SelectionGateway selection) : IC
 
     private async Task<JsonObject> EventAsync(string uid) => (await Wait.ForAsync(
         () => Task.FromResult(selection.Cluster.Events.FirstOrDefault(e => (string?)e["regarding"]!["uid"] == uid)), static e => e is not null, TimeSpan.FromSeconds(30)))!;
+
+    [Fact]
+    public async Task PluginThatComesAndGoes_ItsClassAndLabelsFollow()
+    {
+        const string Theirs = """{ "kind": "RuntimeClass", "apiVersion": "node.k8s.io/v1", "metadata": { "name": "theirs" }, "handler": "x" }""";
+        var (cluster, plugin) = (selection.Cluster, new HotPlugin(_gateway.PluginFolder, "hot"));
+        cluster.PutClass("theirs", Theirs);
+        void Offer(string version, int cpu) => plugin.Install(version, manifest: json => json["handlers"]!["hot"] = JsonNode.Parse($$"""
+            { "options": { "path": "runc" }, "overhead": { "cpuMillis": {{cpu}}, "memoryBytes": 67108864 },
+              "scheduling": { "nodeSelector": { "disk": "fast" }, "tolerations": [ { "key": "hot", "effect": "NoSchedule" } ] } }
+            """));
+
+        Offer("1.0.0", 100);
+        var item = await ClassAsync(static c => c is not null);
+        Assert.Equal("""{"podFixed":{"cpu":"100m","memory":"67108864"}}""", item!["overhead"]!.ToJsonString());
+        Assert.Equal("""{"disk":"fast","handler.berth.dev/hot":"true"}""", item["scheduling"]!["nodeSelector"]!.ToJsonString());
+        Assert.Equal("hot", (string?)item["scheduling"]!["tolerations"]![0]!["key"]);
+        await LabelAsync("true");
+        Assert.Equal("true", (string?)cluster.Labels("node-1")!["feature.berth.dev/hot.seccomp"]);
+
+        Offer("1.1.0", 200);
+        await ClassAsync(static c => (string?)c?["overhead"]?["podFixed"]?["cpu"] == "200m" && (string?)c["metadata"]!["annotations"]!["berth.dev/plugin-version"] == "1.1.0");
+
+        // Switched off: its pods wait, so the class stays.
+        DisabledPlugins.Add(_gateway.PluginFolder, "hot", "too slow");
+        await LabelAsync("false");
+        Assert.NotNull(cluster.Class("hot"));
+        DisabledPlugins.Remove([_gateway.PluginFolder], "hot");
+        await LabelAsync("true");
+
+        plugin.Remove();
+        await ClassAsync(static c => c is null);
+        Assert.Null(cluster.Labels("node-1")!["handler.berth.dev/hot"]);
+        Assert.Equal("x", (string?)cluster.Class("theirs")!["handler"]);
+        Assert.DoesNotContain(cluster.Writes, static w => w.EndsWith(" theirs", StringComparison.Ordinal));
+        Assert.DoesNotContain("DELETE runc", cluster.Writes);
+
+        Task<JsonObject?> ClassAsync(Predicate<JsonObject?> holds) =>
+            Wait.ForAsync(() => Task.FromResult(cluster.Class("hot")), c => holds(c), TimeSpan.FromSeconds(60));
+        Task LabelAsync(string value) =>
+            Wait.ForAsync(() => Task.FromResult((string?)cluster.Labels("node-1")!["handler.berth.dev/hot"]), l => l == value, TimeSpan.FromSeconds(60));
+    }
 
     [Fact]
     public async Task Rule_Matching_IsNamed() => await GetsAsync("other", "batch", "", static c => c.Labels["kind"] = "batch-1");

@@ -38,7 +38,7 @@ internal sealed class CriServer : IAsyncDisposable, ILoggerProvider, ILogger
         {
             Recorded.Enqueue((method, code));
             _firstRecord.TrySetResult((method, code));
-        });
+        }, static _ => static _ => null);
         builder.Services.AddSingleton(service);
         builder.WebHost.ListenOnUnixSocket($"unix://{SocketPath}");
         _app = builder.Build();
