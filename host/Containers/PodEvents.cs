@@ -62,9 +62,13 @@ public sealed class PodEvents
     private void OnContainer(Container? before, Container? after)
     {
         var container = (after ?? before)!;
-        if (TypeOf(before?.Phase, after?.Phase) is { } type && _sandboxes.Get(container.SandboxId) is { } sandbox)
+        var types = TypesOf(before?.Phase, after?.Phase, after?.Reason);
+        if (types.Length > 0 && _sandboxes.Get(container.SandboxId) is { } sandbox)
         {
-            Publish(container.Id, type, sandbox);
+            foreach (var type in types)
+            {
+                Publish(container.Id, type, sandbox);
+            }
         }
     }
 
@@ -77,14 +81,16 @@ public sealed class PodEvents
         _ => [],
     };
 
-    private static PodEventType? TypeOf(ContainerPhase? before, ContainerPhase? after) => (before, after) switch
+    private static PodEventType[] TypesOf(ContainerPhase? before, ContainerPhase? after, string? reason) => (before, after) switch
     {
-        (ContainerPhase.Creating, ContainerPhase.Created) => PodEventType.Created,
-        (not ContainerPhase.Running, ContainerPhase.Running) => PodEventType.Started,
-        (not ContainerPhase.Exited, ContainerPhase.Exited) => PodEventType.Stopped,
-        (ContainerPhase.Creating, ContainerPhase.Removing) => PodEventType.Undone,
-        (not null, null) => PodEventType.Deleted,
-        _ => null,
+        (ContainerPhase.Creating, ContainerPhase.Created) => [PodEventType.Created],
+        (not ContainerPhase.Running, ContainerPhase.Running) => [PodEventType.Started],
+        // A short command has ended before the answer to its start.
+        (ContainerPhase.Starting, ContainerPhase.Exited) when reason != ExitReasons.StartError => [PodEventType.Started, PodEventType.Stopped],
+        (not ContainerPhase.Exited, ContainerPhase.Exited) => [PodEventType.Stopped],
+        (ContainerPhase.Creating, ContainerPhase.Removing) => [PodEventType.Undone],
+        (not null, null) => [PodEventType.Deleted],
+        _ => [],
     };
 
     private void Publish(string id, PodEventType type, Sandbox sandbox)

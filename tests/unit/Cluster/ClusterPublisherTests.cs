@@ -115,7 +115,7 @@ public sealed class ClusterPublisherTests : IAsyncLifetime
         _publisher = new(new() { Kubeconfig = kubeconfig, Node = "node-1" }, _table, TimeProvider.System, log) { Interval = TimeSpan.FromMilliseconds(10) };
         await _publisher.StartAsync(TestContext.Current.CancellationToken);
         await notices.Events.StartAsync(TestContext.Current.CancellationToken);
-        await UntilAsync(() => log.Lines.Count > 0 && notices.Log.Lines.Count > 0);
+        await UntilAsync(() => !log.Lines.IsEmpty && !notices.Log.Lines.IsEmpty);
         Assert.False(_publisher.ExecuteTask!.IsCompleted);
         Assert.False(notices.Events.ExecuteTask!.IsCompleted);
         Assert.Empty(_server.Writes);

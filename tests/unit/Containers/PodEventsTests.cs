@@ -87,6 +87,21 @@ public sealed class PodEventsTests : IDisposable
         Assert.Equal("ffff", (await TakeAsync(reader, 1))[0].Id);
     }
 
+    [Theory]
+    [InlineData(ExitReasons.Error, new[] { PodEventType.Started, PodEventType.Stopped, PodEventType.Deleted })]
+    [InlineData(ExitReasons.StartError, new[] { PodEventType.Stopped, PodEventType.Deleted })]
+    public async Task End_BeforeTheStartHasAnswered_IsAStartToo_UnlessItFailed(string reason, PodEventType[] expected)
+    {
+        _sandboxes.Add(Records.Sandbox());
+        _containers.Add(Records.Container(phase: ContainerPhase.Created));
+        using var reader = _events.Listen();
+        Move(ContainerPhase.Starting);
+        _containers.Update("c0de", c => c with { Phase = ContainerPhase.Exited, Reason = reason });
+        _containers.Delete("c0de");
+
+        Assert.Equal(expected, (await TakeAsync(reader, expected.Length)).Select(static e => e.Type));
+    }
+
     [Fact]
     public async Task Removal_OfARunningPod_StopsItFirst()
     {
