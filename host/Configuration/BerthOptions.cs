@@ -77,6 +77,9 @@ public sealed record PluginOptions
 
     /// <summary>The most processes and threads of its process and its helpers; null is the built-in limit.</summary>
     public long? Pids { get; init; }
+
+    /// <summary>The most processor time of them, in thousandths of a processor; null is the built-in limit.</summary>
+    public long? CpuMillis { get; init; }
 }
 
 /// <summary>When a handler gets no new pods for a while, because it does harm.</summary>

@@ -90,6 +90,7 @@ internal static class OptionsReader
             Isolation = isolation switch { null => null, "process" => PluginIsolation.Process, _ => PluginIsolation.InProcess },
             MemoryBytes = node.Number("memoryBytes", 64 << 20, long.MaxValue),
             Pids = node.Number("pids", 32, 4_194_304),
+            CpuMillis = node.Number("cpuMillis", 100, 1_000_000),
         };
     }
 

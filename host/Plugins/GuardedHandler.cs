@@ -36,26 +36,44 @@ public sealed class GuardedHandler : IRuntimeHandler
     public Task<HandlerCheck> CheckAsync(CancellationToken cancellationToken) =>
         _guard.RunAsync("Check", Limits.Check, token => Inner.CheckAsync(token), cancellationToken);
 
-    public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken) =>
-        _guard.ForPod(request.SandboxId).RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => Inner.PrepareSandboxAsync(request, token), cancellationToken);
+    public Task<PreparedSandbox> PrepareSandboxAsync(PrepareSandboxRequest request, CancellationToken cancellationToken)
+    {
+        _guard.Given.Add(request.SandboxId, request.SandboxId);
+        return _guard.ForPod(request.SandboxId).RunAsync("PrepareSandbox", Limits.PrepareSandbox, token => Inner.PrepareSandboxAsync(request, token), cancellationToken);
+    }
 
     public async Task<ISandbox> StartSandboxAsync(StartSandboxRequest request, CancellationToken cancellationToken)
     {
         var guard = _guard.ForPod(request.Sandbox.SandboxId);
+        guard.Given.Add(request.Sandbox.SandboxId, request.Sandbox.SandboxId);
         return new GuardedSandbox(await guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), guard);
     }
 
     public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
     {
-        var guard = _guard.ForPod(request.Start.Sandbox.SandboxId);
+        var id = request.Start.Sandbox.SandboxId;
+        var guard = _guard.ForPod(id);
+        foreach (var given in request.Containers.Select(static c => c.Create.ContainerId).Append(id))
+        {
+            guard.Given.Add(id, given);
+        }
+
         return new GuardedSandbox(await guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), guard);
     }
 
-    public Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.ForPod(request.SandboxId).RunAsync("DestroySandbox", Limits.Destroy, token => Inner.DestroySandboxAsync(request, token), cancellationToken);
+    public async Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken)
+    {
+        _guard.Given.Add(request.SandboxId, request.SandboxId);
+        await _guard.ForPod(request.SandboxId).RunAsync("DestroySandbox", Limits.Destroy, token => Inner.DestroySandboxAsync(request, token), cancellationToken);
+        _guard.Given.RemoveSandbox(request.SandboxId);
+    }
 
-    public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) =>
-        _guard.ForPod(request.SandboxId).RunAsync("DestroyContainer", Limits.Destroy, token => Inner.DestroyContainerAsync(request, token), cancellationToken);
+    public async Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken)
+    {
+        _guard.Given.Add(request.SandboxId, request.ContainerId!);
+        await _guard.ForPod(request.SandboxId).RunAsync("DestroyContainer", Limits.Destroy, token => Inner.DestroyContainerAsync(request, token), cancellationToken);
+        _guard.Given.Remove(request.ContainerId!);
+    }
 
     public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) =>
         _guard.RunAsync("ListOwned", Limits.ListOwned, token => Inner.ListOwnedAsync(token), cancellationToken);

@@ -13,8 +13,12 @@ internal sealed class GuardedSandbox(ISandbox inner, PluginGuard guard) : ISandb
     public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) =>
         guard.RunAsync("SandboxInfo", Limits.Read, inner.InfoAsync, cancellationToken);
 
-    public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken) => new GuardedContainer(
-        await guard.RunAsync("CreateContainer", Limits.CreateContainer, token => inner.CreateContainerAsync(request, token), cancellationToken), guard);
+    public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken)
+    {
+        guard.Given.Add(request.SandboxId, request.ContainerId);
+        return new GuardedContainer(
+            await guard.RunAsync("CreateContainer", Limits.CreateContainer, token => inner.CreateContainerAsync(request, token), cancellationToken), guard);
+    }
 
     public IContainer? FindContainer(string containerId) =>
         guard.Run("FindContainer", () => inner.FindContainer(containerId)) is { } container ? new GuardedContainer(container, guard) : null;

@@ -3,13 +3,18 @@ using Berth.Abstractions;
 namespace Berth.Plugins;
 
 /// <summary>What a handler gets of the gateway.</summary>
-internal sealed class HandlerContext(string handler, HandlerStateStore store, ILoggerFactory loggers) : IHandlerContext
+internal sealed class HandlerContext(string handler, GivenIds given, HandlerStateStore store, ILoggerFactory loggers) : IHandlerContext
 {
     public IPluginLog Log { get; } = new HandlerLog(handler, loggers.CreateLogger($"Berth.Plugins.Handler.{handler}"));
 
     public Task SaveStateAsync(string id, StateRecord state, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (!given.Contains(id))
+        {
+            throw RuntimeException.InvalidArgument($"{id} is no sandbox or container of handler {handler}");
+        }
+
         store.Save(id, state);
         return Task.CompletedTask;
     }

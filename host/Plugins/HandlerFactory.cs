@@ -120,17 +120,18 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
         }
     }
 
-    /// <summary>Differs where another object is needed: for other code, and for other options.</summary>
+    /// <summary>Differs where another object is needed: for other code, for other options, and where the code runs elsewhere.</summary>
     internal static string InstanceOf(HandlerPlan plan, LoadedPlugin plugin)
     {
         var options = SHA256.HashData(Encoding.UTF8.GetBytes(plan.Options.GetRawText()));
-        return $"{plugin.Entry.Digest[..Math.Min(12, plugin.Entry.Digest.Length)]}-{Convert.ToHexStringLower(options)[..8]}";
+        var where = plugin.Isolation == PluginIsolation.Process ? "-process" : "";
+        return $"{plugin.Entry.Digest[..Math.Min(12, plugin.Entry.Digest.Length)]}-{Convert.ToHexStringLower(options)[..8]}{where}";
     }
 
     private async Task<GuardedHandler> CreateAsync(
         HandlerPlan plan, LoadedPlugin plugin, HandlerStanding? standing, string state, string data, CgroupDriver cgroupDriver, CancellationToken cancellationToken)
     {
-        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger, standing, Mark(plan, plugin));
+        var guard = new PluginGuard(plan.Plugin, plan.Name, observe, time, _logger, standing, Mark(plan, plugin), plugin.Code!.EndStuckCalls);
         var config = new HandlerConfig
         {
             Name = plan.Name,
@@ -139,7 +140,7 @@ public sealed class HandlerFactory(HandlerStateStore store, Quarantine quarantin
             DataDirectory = data,
             CgroupDriver = cgroupDriver,
         };
-        var context = new HandlerContext(plan.Name, store, loggers);
+        var context = new HandlerContext(plan.Name, guard.Given, store, loggers);
         try
         {
             var inner = await guard.RunAsync("CreateHandler", PluginDeadlines.Create, token => plugin.Instance!.CreateHandlerAsync(config, context, token), cancellationToken);

@@ -7,6 +7,9 @@ internal sealed record LoadedPlugin(PluginEntry Entry, PluginManifest? Manifest,
 {
     public IRuntimePlugin? Instance => Code?.Plugin;
 
+    /// <summary>Where it runs, or was to; null if it came to no such choice.</summary>
+    public PluginIsolation? Isolation { get; init; }
+
     public static LoadedPlugin Unusable(PluginCandidate candidate) => new(
         new(Path.GetFileName(candidate.Folder), "", candidate.Folder, candidate.State, candidate.Reason), null, null);
 

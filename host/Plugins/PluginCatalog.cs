@@ -67,14 +67,15 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
             }
 
             var entry = await factory.CreateAsync(plan with { Disabled = false }, version, snapshot.Options.Gateway, cgroupDriver, cancellationToken);
+            var isNew = snapshot.Loaded.All(p => p.Code != version.Code);
             if (entry.Handler is null)
             {
+                await (isNew ? version.Code!.DisposeAsync() : ValueTask.CompletedTask);
                 return snapshot;
             }
 
             await entry.Handler.Health.RefreshAsync(cancellationToken);
             entry = entry with { Drain = $"{manifest.Id} {manifest.Version} is not in the plugin folders any more; pods of it run on" };
-            var isNew = snapshot.Loaded.All(p => p.Code != version.Code);
             return new(
                 isNew ? [.. snapshot.Plugins, version.Entry] : snapshot.Plugins,
                 snapshot.Handlers.ContainsKey(handler) ? snapshot.Handlers.Values : [.. snapshot.Handlers.Values, entry])
@@ -117,6 +118,8 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
             var reasons = failed.Where(f => f.Plugin == choice.Id).Select(static f => $"handler {f.Handler}: {f.Reason}").ToList();
             if (reasons.Count > 0 && !choice.IsNew)
             {
+                // Nothing of this comes into force: what was loaded for it goes.
+                await Task.WhenAll(choices.Where(static c => c.IsNew).Select(static c => c.InForce!.Code!.DisposeAsync().AsTask()));
                 throw new HandlerOptionsException(string.Join("; ", reasons));
             }
 
@@ -150,7 +153,7 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
             .FirstOrDefault(h => h.Name == plan.Name && h.Instance == instance && h.Handler is not null && !plan.Disabled);
         if (same is not null)
         {
-            return same with { Overhead = plan.Overhead, Drain = null, Source = version };
+            return same with { Overhead = plan.Overhead, Annotations = plan.Annotations, Scheduling = plan.Scheduling, Drain = null, Source = version };
         }
 
         var entry = await factory.CreateAsync(plan, version, gateway, cgroupDriver, cancellationToken);
@@ -206,6 +209,7 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
     private static string WhyItDrains(HandlerEntry handler, IReadOnlyList<HandlerEntry> handlers, List<LoadedPlugin> versions) =>
         handlers.FirstOrDefault(h => h.Name == handler.Name) is { } next
             ? next.State == PluginState.Disabled ? $"{next.Failure}; pods of it run on"
+            : handler.PluginDigest == next.PluginDigest ? "its options or its isolation were changed; pods of it run on"
             : $"{handler.Plugin} {handler.PluginVersion} was replaced by {next.Plugin} {next.PluginVersion}; pods of it run on"
             : versions.Exists(v => v.Entry.Id == handler.Plugin) ? $"neither plugins.json nor plugin {handler.Plugin} names this handler any more; pods of it run on"
             : $"plugin {handler.Plugin} {handler.PluginVersion} was removed from the plugin folders; pods of it run on, and new ones are not started";

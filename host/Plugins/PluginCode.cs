@@ -14,6 +14,9 @@ internal interface IPluginCode : IAsyncDisposable
     /// <summary>Its process has ended by itself, and no call was in it that could be charged with that; why.</summary>
     event Action<string>? EndedIdle;
 
+    /// <summary>Its handlers do harm: calls in it that were given up and do not end are ended with it, where that takes nobody else along.</summary>
+    void EndStuckCalls(string reason);
+
     /// <summary>Dead once nothing of the code is left in this process's memory; null if it stays there until the end.</summary>
     WeakReference? Remains { get; }
 }
@@ -36,6 +39,11 @@ internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader
     }
 
     public WeakReference? Remains => remains;
+
+    public void EndStuckCalls(string reason)
+    {
+        // They end with the gateway.
+    }
 
     // Unloading only asks: the memory goes when no thread, task or object of the plugin is left.
     public ValueTask DisposeAsync()

@@ -27,7 +27,7 @@ public enum PluginCallOutcome
 /// has a deadline even if the plugin ignores its token, and ends in an answer, a <see cref="RuntimeException"/> or the
 /// caller's own cancellation.
 /// </summary>
-internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null, CallMark? mark = null) : IDisposable
+internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null, CallMark? mark = null, Action<string>? onQuarantined = null) : IDisposable
 {
     private Counters _counters = new();
     private string? _pod;
@@ -40,11 +40,14 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
 
     public long Faults => Interlocked.Read(ref _counters.Faults);
 
+    /// <summary>What the handler was given.</summary>
+    public GivenIds Given { get; private init; } = new();
+
     /// <summary>No call runs, and nothing is held.</summary>
     public bool IsIdle => Volatile.Read(ref _counters.Active) == 0;
 
     /// <summary>The same for calls that are one pod's work.</summary>
-    public PluginGuard ForPod(string id) => new(plugin, handler, observe, time, logger, standing, mark) { _counters = _counters, _pod = id };
+    public PluginGuard ForPod(string id) => new(plugin, handler, observe, time, logger, standing, mark, onQuarantined) { _counters = _counters, _pod = id, Given = Given };
 
     /// <summary>Counts as active until the task has ended: an exec, an attached client.</summary>
     public void HoldUntil(Task end)
@@ -143,6 +146,10 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         if (verb != "Check")
         {
             standing?.Charge(_pod, fault.Message);
+            if (standing?.Quarantined is not null)
+            {
+                onQuarantined?.Invoke(fault.Message);
+            }
         }
 
         return fault;

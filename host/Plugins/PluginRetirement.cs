@@ -44,16 +44,25 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
         });
         foreach (var plugin in gone.GroupBy(static h => h.Source!.Code))
         {
-            _ = LetGoAsync([.. plugin]);
+            _ = LetGoAsync(plugin.First().Source!, [.. plugin]);
         }
 
         ForgetTheDead();
     }
 
+    /// <summary>Begins to let go of code that an earlier snapshot had and the one in force has not, though no handler of it drains: none was made.</summary>
+    public void LetGoOf(PluginSnapshot earlier)
+    {
+        foreach (var left in earlier.Loaded.Where(e => e.Code is not null && table.Current.Loaded.All(l => l.Code != e.Code)))
+        {
+            _ = LetGoAsync(left, []);
+        }
+    }
+
     /// <summary>Removes staged folders that nobody needs; for the start, as later ones go one by one.</summary>
     public void Sweep() => store.Sweep(table.Current.Loaded.Select(static l => l.Entry.Digest).Where(static d => d.Length > 0).ToHashSet());
 
-    private async Task LetGoAsync(IReadOnlyList<HandlerEntry> handlers)
+    private async Task LetGoAsync(LoadedPlugin source, IReadOnlyList<HandlerEntry> handlers)
     {
         lock (_gate)
         {
@@ -63,11 +72,11 @@ public sealed class PluginRetirement(HandlerTable table, PluginStore store, Time
         await Task.WhenAll(handlers.Select(LetGoAsync));
         try
         {
-            await UnloadIfUnusedAsync(handlers[0].Source!);
+            await UnloadIfUnusedAsync(source);
         }
         catch (Exception e)
         {
-            PluginsLog.HandlerNotDisposed(logger, handlers[0].Name, handlers[0].Plugin, handlers[0].PluginVersion, e.Message);
+            PluginsLog.PluginNotUnloaded(logger, source.Entry.Id, source.Entry.Version, e.Message);
         }
 
         lock (_gate)

@@ -44,7 +44,7 @@ public sealed record HandlerEntry
     /// <summary>The SHA-256 of the plugin's folder.</summary>
     public string PluginDigest { get; init; } = "";
 
-    /// <summary>Tells apart the objects of one name: the plugin's digest and that of the options, shortened.</summary>
+    /// <summary>Tells apart the objects of one name: the plugin's digest and that of the options, shortened, and where it runs.</summary>
     public string Instance { get; init; } = "";
 
     public HandlerKey Key => new(Name, Instance);

@@ -1,6 +1,6 @@
 namespace Berth.Plugins;
 
-/// <summary>Orders versions of a plugin as semver.org does: 1.2.10 is above 1.2.9, and 1.3.0-rc1 is below 1.3.0.</summary>
+/// <summary>Orders versions of a plugin as semver.org does: 1.2.10 is above 1.2.9, 1.3.0-rc.1 is below 1.3.0, and rc.10 above rc.9.</summary>
 internal sealed class PluginVersionOrder : IComparer<string>
 {
     public static PluginVersionOrder Instance { get; } = new();
@@ -15,7 +15,7 @@ internal sealed class PluginVersionOrder : IComparer<string>
             {
                 (true, false) => 1,
                 (false, true) => -1,
-                _ => string.CompareOrdinal(left.Pre, right.Pre),
+                _ => ComparePre(left.Pre.Split('.'), right.Pre.Split('.')),
             };
     }
 
@@ -26,4 +26,22 @@ internal sealed class PluginVersionOrder : IComparer<string>
         var dash = text.IndexOf('-', StringComparison.Ordinal);
         return dash < 0 ? (Version.Parse(text), "") : (Version.Parse(text[..dash]), text[(dash + 1)..]);
     }
+
+    // Where all that both have is equal, more of them is above less.
+    private static int ComparePre(string[] left, string[] right) =>
+        left.Zip(right, CompareOne).FirstOrDefault(static o => o != 0, left.Length.CompareTo(right.Length));
+
+    private static int CompareOne(string left, string right) => (IsNumber(left), IsNumber(right)) switch
+    {
+        (true, true) => CompareNumbers(left.TrimStart('0'), right.TrimStart('0')),
+        (true, false) => -1,
+        (false, true) => 1,
+        _ => string.CompareOrdinal(left, right),
+    };
+
+    // They may be longer than any number of the machine's.
+    private static int CompareNumbers(string left, string right) =>
+        left.Length != right.Length ? left.Length.CompareTo(right.Length) : string.CompareOrdinal(left, right);
+
+    private static bool IsNumber(string text) => text.Length > 0 && text.All(char.IsAsciiDigit);
 }

@@ -113,15 +113,16 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
     private async Task<LoadedPlugin> VersionAsync(
         PluginCandidate candidate, PluginManifest manifest, PluginsOptions options, PluginSnapshot previous, bool retry, CancellationToken cancellationToken)
     {
-        var (digest, origin) = ("", "");
+        var (digest, origin, isolation) = ("", "", manifest.Isolation);
         try
         {
             digest = await Task.Run(() => store.Stage(PluginFolder.Resolve(candidate.Folder)), cancellationToken);
             manifest = StagedManifest(candidate, manifest.Id, digest);
+            isolation = IsolationChoice.Of(candidate.Folder, manifest, options);
             origin = _policy.Check(candidate.Folder, store.FolderOf(digest), manifest.Id, options.Signatures);
             // One that was refused for its signature has no origin, and is looked at anew when it gets one.
-            if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && (p.Code is not null || (!retry && p.Entry.Origin == origin)) && p.Entry.State is not PluginState.Disabled
-                && (p.Code is null || p.Code.Isolation == IsolationChoice.Of(candidate.Folder, manifest, options))) is { } known)
+            if (previous.Loaded.FirstOrDefault(p => p.Entry.Digest == digest && p.Isolation == isolation
+                && (p.Code is not null || (!retry && p.Entry.Origin == origin)) && p.Entry.State is not PluginState.Disabled) is { } known)
             {
                 return known with { Entry = known.Entry with { Folder = candidate.Folder, Origin = origin, State = known.Code is null ? known.Entry.State : PluginState.Active } };
             }
@@ -141,7 +142,7 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
             return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"{candidate.Folder} cannot be copied: {e.Message}", digest);
         }
 
-        LoadedPlugin WithOrigin(LoadedPlugin version) => version with { Entry = version.Entry with { Origin = origin } };
+        LoadedPlugin WithOrigin(LoadedPlugin version) => version with { Entry = version.Entry with { Origin = origin }, Isolation = isolation };
     }
 
     // What was staged counts: the folder may have been switched to another version since it was looked at.
@@ -162,12 +163,13 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
 
         // The constructor is the plugin's code: it may hang.
         var folder = store.FolderOf(digest);
-        var code = IsolationChoice.Of(candidate.Folder, manifest, options) == PluginIsolation.Process
+        var isolation = IsolationChoice.Of(candidate.Folder, manifest, options);
+        var code = isolation == PluginIsolation.Process
             ? await remote.StartAsync(folder, manifest, options, cancellationToken)
             : await Task.Run(() => LoadHere(folder, manifest, digest, stays), cancellationToken).WaitAsync(PluginDeadlines.Create, time, cancellationToken);
         PluginsLog.PluginLoaded(logger, manifest.Id, manifest.Version, candidate.Folder);
         var version = LoadedPlugin.Of(candidate, manifest, PluginState.Active, "", digest, code);
-        return version with { Entry = version.Entry with { Generation = generation } };
+        return version with { Entry = version.Entry with { Generation = generation }, Isolation = isolation };
     }
 
     private IPluginCode LoadHere(string folder, PluginManifest manifest, string digest, bool stays)

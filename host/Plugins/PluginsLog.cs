@@ -53,6 +53,9 @@ internal static partial class PluginsLog
     [LoggerMessage(413, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} is not quarantined any more: {Reason}", EventName = "Released")]
     public static partial void Released(ILogger logger, string handler, string plugin, string version, string reason);
 
+    [LoggerMessage(414, LogLevel.Warning, "Plugin {Plugin} {Version} could not be unloaded: {Reason}", EventName = "PluginNotUnloaded")]
+    public static partial void PluginNotUnloaded(ILogger logger, string plugin, string version, string reason);
+
     [LoggerMessage(411, LogLevel.Warning, "Handler {Handler} of plugin {Plugin} {Version} could not be let go of: {Reason}", EventName = "HandlerNotDisposed")]
     public static partial void HandlerNotDisposed(ILogger logger, string handler, string plugin, string version, string reason);
 }

@@ -16,11 +16,11 @@ internal sealed class ConfigurationReload(BerthOptions atStart)
     private IReadOnlyList<string> _restartKeys = [];
 
     /// <param name="inForce">What holds now.</param>
-    /// <param name="always">Also if the file is as it was at the last look.</param>
+    /// <param name="always">Also if the file is as it was at the last look. One that is not in force is read at every look: what it lacked, a plugin's folder perhaps, may be there now.</param>
     public ConfigurationReading Read(BerthOptions inForce, bool always)
     {
         var print = atStart.Sources?.File is { } file ? ConfigurationFile.PrintOf(file) : "";
-        if (atStart.Sources is not { } sources || (print == _seen && !always))
+        if (atStart.Sources is not { } sources || (print == _seen && !always && _problem.Length == 0))
         {
             return new(inForce, _problem, _restartKeys);
         }

@@ -2,6 +2,7 @@ using Berth.Configuration;
 using Berth.Containers;
 using Berth.Metrics;
 using Berth.Plugins;
+using Berth.Plugins.Remote;
 using Berth.Sandboxes;
 
 namespace Berth.Reload;
@@ -17,6 +18,7 @@ public sealed class Reloader(
     PluginRetirement retirement,
     PodMoves moves,
     Recovery recovery,
+    RemotePlugins remote,
     SandboxRegistry sandboxes,
     CgroupTree cgroups,
     BerthMetrics metrics,
@@ -84,6 +86,8 @@ public sealed class Reloader(
         }
 
         table.Swap(next);
+        remote.Limit(next.Options.Plugins);
+        retirement.LetGoOf(before);
         await recovery.AdoptLeftAsync(CancellationToken.None);
         await TidyOnceAsync(CancellationToken.None);
         return Report(trigger, before, next, reading with { Problem = problem });

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Berth.Linux;
 using Berth.Remoting.Wire;
 
@@ -20,10 +19,11 @@ internal sealed class PluginProcess : IAsyncDisposable
     private readonly HeldChild _child;
     private readonly PipeCapture _output;
     private readonly long _started;
+    private volatile PluginLimits _limits;
 
     private PluginProcess(PluginProcessOptions options, HeldChild child, PipeCapture output, SafeFd socket, Func<Peer, Frame, CancellationToken, Task> serve)
     {
-        (_options, _child, _output, _started) = (options, child, output, options.Time.GetTimestamp());
+        (_options, _child, _output, _started, _limits) = (options, child, output, options.Time.GetTimestamp(), options.Limits);
         Peer = new(new FrameSocket(socket), serve);
         Ended = FollowAsync();
     }
@@ -49,7 +49,11 @@ internal sealed class PluginProcess : IAsyncDisposable
         // What a gateway left that was killed together with the host's memory of it.
         await options.Cgroups.KillAsync(options.Cgroup, cancellationToken).ConfigureAwait(false);
         options.Cgroups.Create(options.Cgroup);
-        new CgroupLimits(options.Cgroups.Layout).Apply(options.Cgroup, Limits(options));
+        if (options.Limits.Apply(options.Cgroups, options.Cgroup) is { } unlimited)
+        {
+            options.Log.Write(Abstractions.PluginLogLevel.Warning, $"its process runs without a limit of processor time: {unlimited}");
+        }
+
         var output = new PipeCapture(LastWords, keepTail: true);
         var (ours, theirs) = SafeFd.SocketPair();
         try
@@ -122,6 +126,14 @@ internal sealed class PluginProcess : IAsyncDisposable
         return new($"its answer is refused, and its process is killed: {what}");
     }
 
+    /// <summary>Other limits, from now on.</summary>
+    /// <exception cref="LinuxException">The kernel refuses them.</exception>
+    public void Limit(PluginLimits limits)
+    {
+        limits.Apply(_options.Cgroups, _options.Cgroup);
+        _limits = limits;
+    }
+
     /// <summary>Ends it.</summary>
     public void Kill(string reason) => Peer.End(reason);
 
@@ -168,7 +180,7 @@ internal sealed class PluginProcess : IAsyncDisposable
 
     private string Describe(int status) => status switch
     {
-        128 + SigKill => string.Create(CultureInfo.InvariantCulture, $"it was killed (SIGKILL); if by the kernel, it had more than its {_options.MemoryBytes} bytes of memory"),
+        128 + SigKill => string.Create(CultureInfo.InvariantCulture, $"it was killed (SIGKILL); if by the kernel, it had more than its {_limits.MemoryBytes} bytes of memory"),
         > 128 => string.Create(CultureInfo.InvariantCulture, $"it was ended by signal {status - 128}"),
         _ => string.Create(CultureInfo.InvariantCulture, $"it ended with status {status}"),
     };
@@ -192,7 +204,4 @@ internal sealed class PluginProcess : IAsyncDisposable
 
     // The folder that holds shared/Microsoft.NETCore.App/<version> of the runtime that runs this.
     private static string DotNetRoot() => Path.GetFullPath("../../..", Path.GetDirectoryName(typeof(object).Assembly.Location)!);
-
-    private static JsonElement Limits(PluginProcessOptions options) => JsonSerializer.Deserialize<JsonElement>(string.Create(
-        CultureInfo.InvariantCulture, $$"""{ "memory": { "limit": {{options.MemoryBytes}} }, "pids": { "limit": {{options.MostPids}} } }"""));
 }

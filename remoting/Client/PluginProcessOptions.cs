@@ -6,12 +6,6 @@ namespace Berth.Remoting.Client;
 /// <summary>How a plugin runs in a process of its own.</summary>
 public sealed record PluginProcessOptions
 {
-    /// <summary>The default of <see cref="MemoryBytes"/>: many times what a handler needs, and the helpers that it starts.</summary>
-    public const long DefaultMemoryBytes = 512L << 20;
-
-    /// <summary>The default of <see cref="MostPids"/>; threads count, and a runtime's command has a dozen.</summary>
-    public const long DefaultPids = 2048;
-
     /// <summary>The plugin's id.</summary>
     public required string Plugin { get; init; }
 
@@ -30,11 +24,8 @@ public sealed record PluginProcessOptions
     /// <summary>Where the cgroup lies.</summary>
     public required Cgroups Cgroups { get; init; }
 
-    /// <summary>The most memory, in bytes.</summary>
-    public long MemoryBytes { get; init; } = DefaultMemoryBytes;
-
-    /// <summary>The most processes and threads.</summary>
-    public long MostPids { get; init; } = DefaultPids;
+    /// <summary>What it may take.</summary>
+    public PluginLimits Limits { get; init; } = new();
 
     /// <summary>For the lines about the process; those of a handler go to the handler's own.</summary>
     public required IPluginLog Log { get; init; }
@@ -50,4 +41,7 @@ public sealed record PluginProcessOptions
 
     /// <summary>How long it may take to say so; then it is killed and started again.</summary>
     public TimeSpan PingLimit { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a call that was given up may take to end, once it does harm.</summary>
+    public TimeSpan StuckLimit { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -19,7 +19,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     // A process that lived so long has not ended for what it did at its start.
     private static readonly TimeSpan Calm = TimeSpan.FromMinutes(1);
 
-    private readonly PluginProcessOptions _options;
+    private volatile PluginProcessOptions _options;
     private readonly ConcurrentDictionary<int, RemoteHandler> _handlers = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly LogLimit _lines;
@@ -27,6 +27,7 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
     private volatile string _reason = "it has not started yet";
     private Task _supervision = Task.CompletedTask;
     private PluginProcess? _current;
+    private PluginProcess? _judged;
     private int _lastHandler;
     private int _crashes;
 
@@ -82,6 +83,54 @@ public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
         {
             _handlers.TryRemove(number, out _);
             throw;
+        }
+    }
+
+    /// <summary>Other limits: for the process that runs, and for those that come.</summary>
+    public void Limit(PluginLimits limits)
+    {
+        if (limits == _options.Limits)
+        {
+            return;
+        }
+
+        _options = _options with { Limits = limits };
+        try
+        {
+            (_process.Task is { IsCompletedSuccessfully: true } task ? task.Result : null)?.Limit(limits);
+        }
+        catch (LinuxException e)
+        {
+            Log(PluginLogLevel.Warning, $"its process goes on with the limits that it has, the next one gets the new ones: {e.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Ends the process, and so every call in it, if calls that were given up do not end by themselves: they may take a processor or
+    /// hold what others need. It is started again and its pods are adopted.
+    /// </summary>
+    /// <param name="reason">Why nobody bears with it any more.</param>
+    public async Task EndStuckAsync(string reason)
+    {
+        try
+        {
+            if (_process.Task is { IsCompletedSuccessfully: true } task && Interlocked.CompareExchange(ref _judged, task.Result, null) is null)
+            {
+                // Those of a moment ago have just been told.
+                await Task.Delay(_options.StuckLimit / 2, Time, _stop.Token).ConfigureAwait(false);
+                var stuck = task.Result.Peer.GivenUp;
+                await Task.Delay(_options.StuckLimit / 2, Time, _stop.Token).ConfigureAwait(false);
+                if (task.Result.Peer.GivenUp.Intersect(stuck).Any())
+                {
+                    task.Result.Kill($"a call in it does not end: {reason}");
+                }
+
+                _judged = null;
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return; // nobody wants it any more
         }
     }
 

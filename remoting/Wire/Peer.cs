@@ -31,6 +31,9 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
     /// <summary>Whether work was under way when the connection ended; waiting for an end, or for a sign of life, is none.</summary>
     public bool WasAsked { get; private set; }
 
+    /// <summary>The calls that were given up here and have not ended there.</summary>
+    public IReadOnlyList<ulong> GivenUp => [.. _questions.Where(static q => q.Value.IsGivenUp).Select(static q => q.Key)];
+
     /// <summary>Reads until the end; the result says what it was.</summary>
     public async Task<string> RunAsync()
     {
@@ -74,7 +77,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         {
             await SendAsync(FrameKind.Call, number, WireJson.Write(request), [.. descriptors.Select(SafeFd.Duplicate)]).ConfigureAwait(false);
             // Not before: a cancellation that overtakes its call is for nobody.
-            using var given = cancellationToken.UnsafeRegister(_ => GiveUp(number), null);
+            using var given = cancellationToken.UnsafeRegister(_ => GiveUp(number, question), null);
             if (_ended.Task.IsCompleted)
             {
                 question.TrySetException(new PeerGoneException(await _ended.Task.ConfigureAwait(false)));
@@ -192,8 +195,11 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
         }
     }
 
-    private void GiveUp(ulong number) =>
+    private void GiveUp(ulong number, Question question)
+    {
+        question.IsGivenUp = true;
         _ = SendAsync(FrameKind.Cancel, number, ReadOnlyMemory<byte>.Empty, []).ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+    }
 
     private async Task SendAsync(FrameKind kind, ulong call, ReadOnlyMemory<byte> body, IReadOnlyList<SafeFd> descriptors)
     {
@@ -219,5 +225,7 @@ public sealed class Peer(FrameSocket socket, Func<Peer, Frame, CancellationToken
     private sealed class Question(Verb verb) : TaskCompletionSource<Answered>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public Verb Verb => verb;
+
+        public bool IsGivenUp { get; set; }
     }
 }

@@ -32,7 +32,6 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         {
             await SweepAsync(cancellationToken);
             var cgroup = $"{_parent}/{manifest.Id}-{Interlocked.Increment(ref _last)}";
-            var given = options.ById.GetValueOrDefault(manifest.Id);
             var code = new Code();
             var plugin = await RemotePlugin.StartAsync(
                 new()
@@ -43,8 +42,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
                     Program = Path.Combine(AppContext.BaseDirectory, ProgramName),
                     Cgroup = cgroup,
                     Cgroups = cgroups,
-                    MemoryBytes = given?.MemoryBytes ?? PluginProcessOptions.DefaultMemoryBytes,
-                    MostPids = given?.Pids ?? PluginProcessOptions.DefaultPids,
+                    Limits = LimitsOf(manifest.Id, options),
                     Log = new ProcessLog(manifest.Id, _logger),
                     EndedIdle = code.OnEndedIdle,
                     Time = time,
@@ -59,6 +57,15 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
         {
             throw new PluginRejectedException(PluginState.Failed, e.Message, e);
+        }
+    }
+
+    /// <summary>Holds the processes to the limits that are in force now.</summary>
+    public void Limit(PluginsOptions options)
+    {
+        foreach (var (plugin, (id, _, _)) in _plugins)
+        {
+            plugin.Limit(LimitsOf(id, options));
         }
     }
 
@@ -114,6 +121,17 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         }
     }
 
+    private static PluginLimits LimitsOf(string id, PluginsOptions options)
+    {
+        var given = options.ById.GetValueOrDefault(id);
+        return new()
+        {
+            MemoryBytes = given?.MemoryBytes ?? PluginLimits.DefaultMemoryBytes,
+            Pids = given?.Pids ?? PluginLimits.DefaultPids,
+            CpuMillis = given?.CpuMillis ?? PluginLimits.DefaultCpuMillis,
+        };
+    }
+
     // Gateways on one machine are told apart by their state folders.
     private static string Parent(string state, CgroupDriver driver)
     {
@@ -135,6 +153,8 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         public PluginIsolation Isolation => PluginIsolation.Process;
 
         public WeakReference? Remains { get; } = new(null);
+
+        public void EndStuckCalls(string reason) => _ = Of!.EndStuckAsync(reason);
 
         public void OnEndedIdle(string reason) => EndedIdle?.Invoke(reason);
 

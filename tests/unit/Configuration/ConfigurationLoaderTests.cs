@@ -30,7 +30,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             {
               // comments and trailing commas are fine
               "gateway": { "listen": "unix:///tmp/b.sock", "root": "/r", "state": "/s", "cgroupDriver": "cgroupfs" },
-              "plugins": { "folders": ["/p", "q"], "oci": { "isolation": "process", "memoryBytes": 134217728, "pids": 100 } },
+              "plugins": { "folders": ["/p", "q"], "oci": { "isolation": "process", "memoryBytes": 134217728, "pids": 100, "cpuMillis": 250 } },
               "handlers": { "crun": { "plugin": "oci", "disabled": true, "options": { "path": "crun", "n": 5, "deep": { "on": true }, "list": ["a"] } },
                 "other": { "plugin": "oci", "annotations": ["x/y"] } },
               "selection": {
@@ -56,7 +56,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
         Assert.Equal(new GatewayOptions { Listen = "unix:///tmp/b.sock", Root = "/r", State = "/s", CgroupDriver = "cgroupfs" }, options.Gateway);
         Assert.Equal(["/p", Path.Combine(_folder.Path, "q")], options.Plugins.Folders);
-        Assert.Equal(new PluginOptions { Isolation = PluginIsolation.Process, MemoryBytes = 128 << 20, Pids = 100 }, options.Plugins.ById["oci"]);
+        Assert.Equal(new PluginOptions { Isolation = PluginIsolation.Process, MemoryBytes = 128 << 20, Pids = 100, CpuMillis = 250 }, options.Plugins.ById["oci"]);
         var crun = options.Handlers["crun"];
         Assert.True(crun.Disabled);
         Assert.Equal("""{"path":"crun","n":5,"deep":{"on":true},"list":["a"]}""", crun.Options!.Value.GetRawText());

@@ -24,6 +24,18 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         },
     };
 
+    private static readonly CreateContainerRequest Container = new()
+    {
+        SandboxId = "s",
+        ContainerId = "c",
+        Name = "c",
+        BundlePath = "/b",
+        PrivateDirectory = "/p",
+        Rootfs = new() { Form = RootfsForm.Mounted, Path = "/r" },
+        ImageId = "i",
+        Cgroup = new() { Path = "/c", OverheadPath = "/c/o" },
+    };
+
     private readonly Mock<IRuntimeHandler> _inner = new();
     private readonly FakeTimeProvider _time = new();
     private readonly List<PluginCall> _calls = [];
@@ -142,6 +154,27 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         Assert.Contains("Pids", (await Assert.ThrowsAsync<RuntimeException>(() => found.PidsAsync(default))).Message, StringComparison.Ordinal);
         Assert.Contains("Start", (await Assert.ThrowsAsync<RuntimeException>(() => found.Init.StartAsync(default))).Message, StringComparison.Ordinal);
         Assert.Equal(3, _handler.Faults);
+    }
+
+    /// <summary>What a handler may keep records of: what it was given, from before the call until it has destroyed it.</summary>
+    [Fact]
+    public async Task Given_FollowsTheCalls()
+    {
+        var guard = new PluginGuard("oci", "runc", _calls.Add, _time, NullLogger.Instance);
+        await using var handler = new GuardedHandler(_inner.Object, guard, _time, NullLogger.Instance);
+        var sandbox = new Mock<ISandbox>();
+        _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(() => guard.Given.Contains("s") ? sandbox.Object : null!);
+        sandbox.SetupGet(static s => s.Id).Returns("s");
+        sandbox.SetupGet(static s => s.Exit).Returns(new TaskCompletionSource<ProcessExit>().Task);
+        sandbox.Setup(static s => s.CreateContainerAsync(It.IsAny<CreateContainerRequest>(), It.IsAny<CancellationToken>()))
+            .ReturnsAsync(() => throw RuntimeException.Unavailable(guard.Given.Contains("c") ? "given" : "not given"));
+
+        var started = await handler.StartSandboxAsync(Start, default);
+        Assert.Equal("given", (await Assert.ThrowsAsync<RuntimeException>(() => started.CreateContainerAsync(Container, default))).Message);
+        await handler.DestroyContainerAsync(Destroy with { ContainerId = "c" }, default);
+        Assert.Equal((true, false), (guard.Given.Contains("s"), guard.Given.Contains("c")));
+        await handler.DestroySandboxAsync(Destroy, default);
+        Assert.False(guard.Given.Contains("s"));
     }
 
     [Fact]

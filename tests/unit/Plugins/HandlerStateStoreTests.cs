@@ -28,7 +28,9 @@ public sealed class HandlerStateStoreTests : IDisposable
     [Fact]
     public async Task Save_Twice_KeepsTheNewest()
     {
-        var context = new HandlerContext("runc", _store, NullLoggerFactory.Instance);
+        var given = new GivenIds();
+        given.Add("a", "a");
+        var context = new HandlerContext("runc", given, _store, NullLoggerFactory.Instance);
         await context.SaveStateAsync("a", Record(1, """{"pid":1}"""), default);
         await context.SaveStateAsync("a", Record(2, """{"pid":2}"""), default);
 
@@ -38,6 +40,26 @@ public sealed class HandlerStateStoreTests : IDisposable
         _store.Delete("a");
         _store.Delete("a");
         Assert.Null(_store.Load("a"));
+    }
+
+    [Fact]
+    public async Task Save_WhatTheHandlerWasNotGiven_IsRefused()
+    {
+        var given = new GivenIds();
+        given.Add("pod", "pod");
+        given.Add("pod", "container");
+        var context = new HandlerContext("runc", given, _store, NullLoggerFactory.Instance);
+        await context.SaveStateAsync("container", Record(1, "1"), default);
+        _store.Save("another", Record(1, "1"));
+
+        given.RemoveSandbox("pod");
+        foreach (var id in (string[])["another", "pod", "container"])
+        {
+            var refusal = await Assert.ThrowsAsync<RuntimeException>(() => context.SaveStateAsync(id, Record(2, "2"), default));
+            Assert.Equal((RuntimeErrorCode.InvalidArgument, $"{id} is no sandbox or container of handler runc"), (refusal.Code, refusal.Message));
+        }
+
+        Assert.Equal(1, _store.Load("another")!.Version);
     }
 
     [Fact]

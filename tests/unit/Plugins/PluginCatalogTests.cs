@@ -7,6 +7,7 @@ using Berth.Packages;
 using Berth.Plugins;
 using Berth.Plugins.Remote;
 using Berth.Plugins.Signatures;
+using Berth.Remoting.Client;
 using Berth.State;
 using Berth.Tests.Unit.Plugins.Health;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -254,14 +255,77 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         Assert.Same(before.Handlers["one"].Handler, again.Handlers["one"].Handler);
     }
 
+    [Fact]
+    public async Task Load_OtherIsolation_IsAnotherObject_AndTheOldOneDrains()
+    {
+        Assert.SkipUnless(OwnProcess.EffectiveUserId == 0, "cgroups need root");
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        var before = await LoadAsync();
+        var apart = await LoadAsync(previous: before, retry: false, plugin: new() { Isolation = PluginIsolation.Process });
+
+        var (old, one) = (before.Handlers["one"], apart.Handlers["one"]);
+        Assert.NotSame(old.Handler, one.Handler);
+        Assert.Equal((PluginIsolation.InProcess, PluginIsolation.Process), (old.Source!.Code!.Isolation, one.Source!.Code!.Isolation));
+        Assert.Equal(old.Key, Assert.Single(apart.Draining).Key);
+        Assert.Equal([PluginState.Active, PluginState.Draining], apart.Plugins.Select(static p => p.State));
+        Assert.Equal([one.Source.Code, old.Source.Code], apart.Loaded.Select(static l => l.Code));
+        Assert.Equal("its options or its isolation were changed; pods of it run on", apart.Draining[0].Drain);
+
+        var back = await LoadAsync(previous: apart, retry: false);
+        Assert.Same(old.Handler, back.Handlers["one"].Handler);
+        Assert.Equal(one.Key, Assert.Single(back.Draining).Key);
+    }
+
+    [Fact]
+    public async Task Load_OtherAnnotations_ReachTheSameObject()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        var before = await LoadAsync();
+        var after = await LoadAsync(new() { ["one"] = new() { Annotations = ["acme.dev/size"] } }, previous: before, retry: false);
+
+        Assert.Same(before.Handlers["one"].Handler, after.Handlers["one"].Handler);
+        Assert.Empty(before.Handlers["one"].Annotations);
+        Assert.Equal(["acme.dev/size"], after.Handlers["one"].Annotations);
+    }
+
+    [Fact]
+    public async Task Limits_OfAProcessThatRuns_AreThoseInForce()
+    {
+        Assert.SkipUnless(OwnProcess.EffectiveUserId == 0, "cgroups need root");
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": {} }""");
+        await LoadAsync(plugin: new() { Isolation = PluginIsolation.Process, MemoryBytes = 256 << 20, Pids = 100, CpuMillis = 500 });
+        var pid = Assert.Single(_remote!.Look()).Pid!.Value;
+        Assert.Equal([256 << 20, 100, 500], Limits(pid));
+
+        _remote.Limit(new() { ById = new Dictionary<string, PluginOptions> { ["good"] = new() { MemoryBytes = 300 << 20, Pids = 200, CpuMillis = 250 } } });
+        Assert.Equal([300 << 20, 200, 250], Limits(pid));
+        _remote.Limit(new());
+        Assert.Equal([PluginLimits.DefaultMemoryBytes, PluginLimits.DefaultPids, PluginLimits.DefaultCpuMillis], Limits(pid));
+        Assert.Equal(pid, Assert.Single(_remote.Look()).Pid);
+    }
+
+    // Memory, pids, and thousandths of a processor.
+    private static long[] Limits(int pid)
+    {
+        var (cgroups, layout) = (new Cgroups(CgroupLayout.Detect()), CgroupLayout.Detect());
+        return [Read("memory", "memory.limit_in_bytes", "memory.max"), Read("pids", "pids.max", "pids.max"), Read("cpu", "cpu.cfs_quota_us", "cpu.max") / 100];
+
+        long Read(string controller, string v1, string v2)
+        {
+            var hierarchy = layout.Find(controller)!;
+            var text = File.ReadAllText($"{hierarchy.Folder(cgroups.PathOf(pid, controller)!)}/{(hierarchy.IsV2 ? v2 : v1)}");
+            return long.Parse(text.Split(' ', '\n')[0], System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
     private Task<PluginSnapshot> LoadAsync(
-        Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true)
+        Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true, PluginOptions? plugin = null)
     {
         var factory = new HandlerFactory(new(_database), _quarantine.It, null, Observe, TimeProvider.System, NullLoggerFactory.Instance);
         var options = new BerthOptions
         {
             Gateway = new() { Root = Path.Combine(_state.Path, "root"), State = Path.Combine(_state.Path, "state") },
-            Plugins = new() { Folders = folders ?? [_folder.Path], Signatures = signatures ?? new() { AllowUnsigned = true } },
+            Plugins = new() { Folders = folders ?? [_folder.Path], Signatures = signatures ?? new() { AllowUnsigned = true }, ById = new Dictionary<string, PluginOptions> { ["good"] = plugin ?? new() } },
             Handlers = handlers ?? [],
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
