@@ -14,10 +14,11 @@ namespace Berth.Containers;
 /// <param name="Container">The record in its first phase.</param>
 /// <param name="Sandbox">Its pod.</param>
 /// <param name="Image">What it is made from.</param>
+/// <param name="Handler">The pod's.</param>
 /// <param name="Check">What the handler can do.</param>
 /// <param name="Annotations">Those of the pod and the container that reach the handler.</param>
 public sealed record ContainerPlan(
-    Container Container, Sandbox Sandbox, ImageModel Image, HandlerCheck Check, IReadOnlyDictionary<string, string> Annotations)
+    Container Container, Sandbox Sandbox, ImageModel Image, GuardedHandler Handler, HandlerCheck Check, IReadOnlyDictionary<string, string> Annotations)
 {
     /// <summary>What its CDI devices need.</summary>
     public IReadOnlyList<CdiEdits> Cdi { get; init; } = [];
@@ -41,20 +42,22 @@ public sealed class ContainerPlanner(
 {
     public async Task<ContainerPlan> PlanAsync(string sandboxId, ContainerSpec asked)
     {
+        // One snapshot of rules and handlers for the whole plan, whatever is swapped in meanwhile.
+        var table = handlers.Current;
         var sandbox = RequireReady(sandboxId);
         ContainerSpecValidator.Check(asked);
         var spec = checkpoints.Recognise(asked);
         if (spec.RestoreFrom is not null)
         {
-            CheckpointSupport.Demand(sandbox, handlers, $"container {spec.Name} from a checkpoint");
+            CheckpointSupport.Demand(sandbox, table, $"container {spec.Name} from a checkpoint");
         }
 
         var image = await checkpoints.FindImageAsync(spec);
-        DenyImage(sandbox, spec, image);
+        DenyImage(table, sandbox, spec, image);
         image.DemandReference(spec.ImageRef, "config.image.image_ref");
-        var table = handlers.Current;
         DemandHandlers(table, spec);
-        var check = table.Get(sandbox.HandlerKey).Health.Check;
+        var handler = table.Get(sandbox.HandlerKey);
+        var check = handler.Health.Check;
         FeatureGate.Check(spec, sandbox.Spec.Privileged, sandbox.Handler, check.Features);
         PodUserIds.CheckSame(spec, sandbox.Spec.Namespaces);
         if (spec.Security.Namespaces is { Pid: NamespaceMode.Target, TargetId: var target })
@@ -79,7 +82,7 @@ public sealed class ContainerPlanner(
             Resources = spec.Resources with { OomScoreAdj = OomScore.Clamp(spec.Resources.OomScoreAdj, host.OomScoreFloor) },
             CgroupPath = cgroups.ContainerPath(sandbox.Cgroup, id),
         };
-        return new(container, sandbox, image, check, Annotations(table.Find(sandbox.HandlerKey)!, sandbox, spec))
+        return new(container, sandbox, image, handler, check, Annotations(table.Find(sandbox.HandlerKey)!, sandbox, spec))
         {
             Cdi = CdiRequest.Check(cdi.Resolve(CdiRequest.Names(spec)), spec.Name, sandbox.Handler, check.Features),
             Classes = classes.Choose(spec, sandbox.Spec.Annotations, sandbox.Handler, check.Features),
@@ -117,11 +120,11 @@ public sealed class ContainerPlanner(
         return annotations;
     }
 
-    private void DenyImage(Sandbox sandbox, ContainerSpec spec, ImageModel image)
+    private static void DenyImage(PluginSnapshot table, Sandbox sandbox, ContainerSpec spec, ImageModel image)
     {
         var facts = SandboxFacts.Of(sandbox.Spec, sandbox.RequestedHandler);
         string[] names = [spec.Image, spec.UserSpecifiedImage, .. image.RepoTags, .. image.RepoDigests];
-        if (HandlerSelector.DenyImage(facts, names, handlers.Current.Options.Selection) is { } reason)
+        if (HandlerSelector.DenyImage(facts, names, table.Options.Selection) is { } reason)
         {
             throw new RuntimeException(RuntimeErrorCode.PermissionDenied, $"container {spec.Name}: image {spec.Image} is denied: {reason}");
         }

@@ -33,6 +33,7 @@ public sealed class BerthMetrics : IDisposable
     private readonly Counter<long> _quarantines;
     private readonly Counter<long> _selections;
     private readonly Counter<long> _reloads;
+    private readonly Counter<long> _refusals;
     private long _activePulls;
 
     /// <summary>Creates the instruments.</summary>
@@ -49,11 +50,20 @@ public sealed class BerthMetrics : IDisposable
         _handlerCallDuration = Duration("handler_call_duration_seconds", "Time of calls into handlers, by handler, verb and result (ok or an error's code)");
         _selections = _meter.CreateCounter<long>("handler_selections_total", "{pod}", "Choices of a handler for a pod, by handler, what decided, and result (ok or an error's code)");
         _reloads = _meter.CreateCounter<long>("reloads_total", "{reload}", "Looks at configuration and plugin folders, by result");
+        _refusals = _meter.CreateCounter<long>("plugin_refusals_total", "{version}", "Versions of plugins that were not taken, by plugin and what of them is to blame (folder, manifest, contract, signature, load, self-test)");
         _quarantines = _meter.CreateCounter<long>("handler_quarantines_total", "{quarantine}", "Handlers that got no new pods for a while, by handler, plugin and cause (faults, death)");
         _handlerFaults = _meter.CreateCounter<long>("handler_faults_total", "{fault}", "Calls that counted against a handler's fault budget, by handler and verb");
     }
 
-    /// <summary>A reload has ended: done, unchanged, refused or failed.</summary>
+    /// <summary>A version of a plugin was not taken.</summary>
+    /// <param name="plugin">The plugin's id; the folder's name if that cannot be told.</param>
+    /// <param name="cause">What of it is to blame.</param>
+    public void PluginRefused(string plugin, string cause) => _refusals.Add(1, new("plugin", plugin), new("cause", cause));
+
+    /// <summary>
+    /// A reload has ended: done; unchanged; version-refused, where a version of a plugin was not taken and the rest is in force; refused, where the
+    /// configuration was not; or failed.
+    /// </summary>
     public void Reloaded(string result) => _reloads.Add(1, new KeyValuePair<string, object?>("result", result));
 
     /// <summary>Reports the generation in force, plugin versions by state, and those let go of that are still in memory.</summary>

@@ -37,7 +37,7 @@ internal static class FolderDigest
                 total += AppendContent(hash, path);
                 if (total > MostBytes)
                 {
-                    throw new PluginRejectedException(PluginState.Failed, $"the plugin folder {folder} holds more than {MostBytes >> 20} MiB");
+                    throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Folder, $"the plugin folder {folder} holds more than {MostBytes >> 20} MiB");
                 }
             }
         }

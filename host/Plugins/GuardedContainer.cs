@@ -5,9 +5,12 @@ using Limits = Berth.Plugins.PluginDeadlines;
 namespace Berth.Plugins;
 
 /// <summary>A plugin's container behind the guard.</summary>
-internal sealed class GuardedContainer(IContainer inner, PluginGuard guard) : IContainer
+/// <param name="id">The one that was asked for; the plugin's has to be the same.</param>
+/// <param name="inner">The plugin's own.</param>
+/// <param name="guard">The gate.</param>
+internal sealed class GuardedContainer(string id, IContainer inner, PluginGuard guard) : IContainer
 {
-    public string Id { get; } = guard.Run("ContainerId", () => inner.Id);
+    public string Id { get; } = guard.Run("ContainerId", () => inner.Id == id ? id : throw new InvalidDataException($"container {id} was created as {inner.Id}"));
 
     public IProcess Init { get; } = new GuardedProcess(guard.Run("ContainerInit", () => inner.Init), guard);
 
@@ -45,14 +48,14 @@ internal sealed class GuardedProcess : IProcess
     public GuardedProcess(IProcess inner, PluginGuard guard, bool isHeld = false)
     {
         (_inner, _guard) = (inner, guard);
-        Exit = guard.Run("Exit", () => inner.Exit);
+        Exit = guard.Follow("Exit", () => inner.Exit);
         if (isHeld)
         {
             guard.HoldUntil(Exit);
         }
     }
 
-    public int Pid => _guard.Run("Pid", () => _inner.Pid);
+    public int Pid => _guard.Run("Pid", () => _inner.Pid is >= 0 and var pid ? pid : throw new InvalidDataException("pid is below 0"));
 
     public Task<ProcessExit> Exit { get; }
 

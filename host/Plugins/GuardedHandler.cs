@@ -46,7 +46,7 @@ public sealed class GuardedHandler : IRuntimeHandler
     {
         var guard = _guard.ForPod(request.Sandbox.SandboxId);
         guard.Given.Add(request.Sandbox.SandboxId, request.Sandbox.SandboxId);
-        return new GuardedSandbox(await guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), guard);
+        return new GuardedSandbox(request.Sandbox.SandboxId, await guard.RunAsync("StartSandbox", Limits.StartSandbox, token => Inner.StartSandboxAsync(request, token), cancellationToken), guard);
     }
 
     public async Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
@@ -58,7 +58,7 @@ public sealed class GuardedHandler : IRuntimeHandler
             guard.Given.Add(id, given);
         }
 
-        return new GuardedSandbox(await guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), guard);
+        return new GuardedSandbox(id, await guard.RunAsync("RestoreSandbox", Limits.RestoreSandbox, token => Inner.RestoreSandboxAsync(request, token), cancellationToken), guard);
     }
 
     public async Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken)

@@ -4,11 +4,14 @@ using Limits = Berth.Plugins.PluginDeadlines;
 namespace Berth.Plugins;
 
 /// <summary>A plugin's sandbox behind the guard.</summary>
-internal sealed class GuardedSandbox(ISandbox inner, PluginGuard guard) : ISandbox
+/// <param name="id">The one that was asked for; the plugin's has to be the same.</param>
+/// <param name="inner">The plugin's own.</param>
+/// <param name="guard">The gate.</param>
+internal sealed class GuardedSandbox(string id, ISandbox inner, PluginGuard guard) : ISandbox
 {
-    public string Id { get; } = guard.Run("SandboxId", () => inner.Id);
+    public string Id { get; } = guard.Run("SandboxId", () => inner.Id == id ? id : throw new InvalidDataException($"sandbox {id} was started as {inner.Id}"));
 
-    public Task<ProcessExit> Exit { get; } = guard.Run("SandboxExit", () => inner.Exit);
+    public Task<ProcessExit> Exit { get; } = guard.Follow("SandboxExit", () => inner.Exit);
 
     public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) =>
         guard.RunAsync("SandboxInfo", Limits.Read, inner.InfoAsync, cancellationToken);
@@ -17,11 +20,13 @@ internal sealed class GuardedSandbox(ISandbox inner, PluginGuard guard) : ISandb
     {
         guard.Given.Add(request.SandboxId, request.ContainerId);
         return new GuardedContainer(
-            await guard.RunAsync("CreateContainer", Limits.CreateContainer, token => inner.CreateContainerAsync(request, token), cancellationToken), guard);
+            request.ContainerId,
+            await guard.RunAsync("CreateContainer", Limits.CreateContainer, token => inner.CreateContainerAsync(request, token), cancellationToken),
+            guard);
     }
 
     public IContainer? FindContainer(string containerId) =>
-        guard.Run("FindContainer", () => inner.FindContainer(containerId)) is { } container ? new GuardedContainer(container, guard) : null;
+        guard.Run("FindContainer", () => ValueTuple.Create(inner.FindContainer(containerId))).Item1 is { } container ? new GuardedContainer(containerId, container, guard) : null;
 
     public Task<ResourceUsage> StatsAsync(CancellationToken cancellationToken) =>
         guard.RunAsync("SandboxStats", Limits.Read, inner.StatsAsync, cancellationToken);

@@ -101,5 +101,5 @@ internal static class PluginFolder
         [0, OwnProcess.EffectiveUserId, FileStatus.Find(typeof(PluginFolder).Assembly.Location)?.Uid ?? 0];
 
     private static PluginRejectedException Refused(string folder, string reason) =>
-        new(PluginState.Failed, $"the plugin folder {folder} is refused: {reason}");
+        new(PluginState.Failed, PluginRefusal.Folder, $"the plugin folder {folder} is refused: {reason}");
 }

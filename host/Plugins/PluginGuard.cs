@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Berth.Abstractions;
 using Berth.Plugins.Health;
+using Berth.Remoting.Client;
 
 namespace Berth.Plugins;
 
@@ -29,6 +30,8 @@ public enum PluginCallOutcome
 /// </summary>
 internal sealed class PluginGuard(string plugin, string handler, Action<PluginCall> observe, TimeProvider time, ILogger logger, HandlerStanding? standing = null, CallMark? mark = null, Action<string>? onQuarantined = null) : IDisposable
 {
+    private const int LongestMessage = 16 << 10;
+
     private Counters _counters = new();
     private string? _pod;
 
@@ -77,12 +80,9 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         Interlocked.Increment(ref _counters.Active);
         try
         {
-            var answer = await Task.Run(() => mark is null ? call(token) : mark.RunAsync(verb, () => call(token)), CancellationToken.None).WaitAsync(token);
-            if (answer is null)
-            {
-                throw new InvalidOperationException("the answer is null");
-            }
-
+            // What looks at an answer may be the plugin's code too: a list of its own making, a property.
+            Func<Task<T>> checkedCall = async () => Check(await call(token));
+            var answer = await Task.Run(() => mark is null ? checkedCall() : mark.RunAsync(verb, checkedCall), CancellationToken.None).WaitAsync(token);
             Count(verb, started, PluginCallOutcome.Done);
             return answer;
         }
@@ -113,7 +113,7 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         var started = time.GetTimestamp();
         try
         {
-            var answer = mark is null ? call() : mark.Run(verb, call);
+            var answer = Check(mark is null ? call() : mark.Run(verb, call));
             Count(verb, started, PluginCallOutcome.Done);
             return answer;
         }
@@ -123,22 +123,58 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         }
     }
 
+    /// <summary>
+    /// An end that the plugin tells of, whenever that is. What is no end, or fails, becomes one whose circumstances are lost: who waits
+    /// for it would wait for ever.
+    /// </summary>
+    public Task<ProcessExit> Follow(string verb, Func<Task<ProcessExit>> end)
+    {
+        var followed = Run(verb, end);
+        return FollowAsync();
+
+        async Task<ProcessExit> FollowAsync()
+        {
+            try
+            {
+                // On a thread of the pool: the one that completes it may be the plugin's.
+                await ((Task)followed).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                return Check(await followed);
+            }
+            catch (Exception e)
+            {
+                return new() { Code = 255, FinishedAt = time.GetUtcNow(), LostReason = Broken(verb, e).Message };
+            }
+        }
+    }
+
     /// <summary>No call will come any more.</summary>
     public void Dispose() => mark?.Dispose();
 
     private RuntimeException Translate(string verb, long started, Exception e)
     {
-        if (e is RuntimeException)
+        if (e is RuntimeException refusal && Enum.IsDefined(refusal.Code) && refusal.Message is { Length: <= LongestMessage })
         {
             Count(verb, started, PluginCallOutcome.Refused);
             ExceptionDispatchInfo.Throw(e); // with the plugin's own stack
         }
 
         Count(verb, started, PluginCallOutcome.Broken);
+        return Broken(verb, e);
+    }
+
+    private RuntimeException Broken(string verb, Exception e)
+    {
         PluginsLog.PluginFault(logger, e, plugin, verb, handler);
         return Charge(verb, new(
-            RuntimeErrorCode.Internal, $"plugin {plugin} failed in {verb} of handler {handler}: {e.GetType().Name}: {e.Message}", e));
+            RuntimeErrorCode.Internal, $"plugin {plugin} failed in {verb} of handler {handler}: {e.GetType().Name}: {Shortened(e.Message)}", e));
     }
+
+    private T Check<T>(T answer) =>
+        answer is null ? throw new InvalidDataException("the answer is null")
+        : AnswerChecks.FindIn(answer, time) is { } wrong ? throw new InvalidDataException($"its answer is refused: {wrong}")
+        : answer;
+
+    private static string Shortened(string? message) => message is { Length: > LongestMessage } ? message[..LongestMessage] : message ?? "";
 
     // A check that fails makes the handler not ready, until the next one: that is enough.
     private RuntimeException Charge(string verb, RuntimeException fault)

@@ -23,7 +23,7 @@ internal static class PluginLoader
         var path = Path.Combine(folder, manifest.Assembly);
         if (!File.Exists(path))
         {
-            throw new PluginRejectedException(PluginState.Failed, $"the assembly {path} is missing");
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Load, $"the assembly {path} is missing");
         }
 
         try
@@ -33,11 +33,11 @@ internal static class PluginLoader
         }
         catch (PluginRejectedException e)
         {
-            throw new PluginRejectedException(e.State, $"{path}: {e.Message}", e);
+            throw new PluginRejectedException(e.State, e.Refusal, $"{path}: {e.Message}", e);
         }
         catch (Exception e)
         {
-            throw new PluginRejectedException(PluginState.Failed, $"{path}: {Describe(e)}", e);
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Load, $"{path}: {Describe(e)}", e);
         }
     }
 
@@ -64,11 +64,12 @@ internal static class PluginLoader
         {
             throw new PluginRejectedException(
                 PluginState.Failed,
+                PluginRefusal.Load,
                 $"it needs exactly one public class that implements {nameof(IRuntimePlugin)}, and has {(entries.Count == 0 ? "none" : string.Join(", ", entries))}");
         }
 
         var constructor = entry.GetConstructor(Type.EmptyTypes)
-            ?? throw new PluginRejectedException(PluginState.Failed, $"{entry} has no public constructor without parameters");
+            ?? throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Load, $"{entry} has no public constructor without parameters");
         return (IRuntimePlugin)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, null, null);
     }
 

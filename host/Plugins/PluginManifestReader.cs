@@ -28,11 +28,11 @@ internal static partial class PluginManifestReader
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or FormatException)
         {
-            throw new PluginRejectedException(PluginState.Failed, $"{path}: {e.Message}", e);
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Manifest, $"{path}: {e.Message}", e);
         }
         catch (PluginRejectedException e)
         {
-            throw new PluginRejectedException(e.State, $"{path}: {e.Message}", e);
+            throw new PluginRejectedException(e.State, e.Refusal, $"{path}: {e.Message}", e);
         }
     }
 
@@ -62,6 +62,7 @@ internal static partial class PluginManifestReader
         {
             throw new PluginRejectedException(
                 PluginState.Incompatible,
+                PluginRefusal.Contract,
                 $"it works with contract {contract.Min} to {contract.Max}, this gateway has {ContractVersion.Major}.{ContractVersion.Minor}");
         }
     }

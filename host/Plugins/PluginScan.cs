@@ -4,7 +4,7 @@ using Berth.Configuration;
 namespace Berth.Plugins;
 
 /// <summary>A folder with a plugin.json: its manifest, or why it is not taken.</summary>
-internal sealed record PluginCandidate(string Folder, PluginManifest? Manifest, PluginState State, string Reason);
+internal sealed record PluginCandidate(string Folder, PluginManifest? Manifest, PluginState State, string Reason, PluginRefusal Refusal = PluginRefusal.None);
 
 /// <summary>Looks through the configured folders; loads nothing.</summary>
 internal static class PluginScan
@@ -41,11 +41,11 @@ internal static class PluginScan
         }
         catch (PluginRejectedException e)
         {
-            return new(folder, null, e.State, e.Message);
+            return new(folder, null, e.State, e.Message, e.Refusal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new(folder, null, PluginState.Failed, $"{folder} cannot be read: {e.Message}");
+            return new(folder, null, PluginState.Failed, $"{folder} cannot be read: {e.Message}", PluginRefusal.Folder);
         }
     }
 }

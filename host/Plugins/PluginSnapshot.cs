@@ -19,6 +19,9 @@ public sealed record PluginEntry(string Id, string Version, string Folder, Plugi
     /// <summary>Why it is trusted: it came with Berth, somebody has signed it, or nobody had to. Empty if it is not, or was never staged.</summary>
     public string Origin { get; init; } = "";
 
+    /// <summary>What of it is to blame if it is not taken.</summary>
+    public PluginRefusal Refusal { get; init; }
+
     /// <summary>The generation in which it came into force; 0 if it never did.</summary>
     public long Generation { get; init; }
 }

@@ -35,7 +35,7 @@ public sealed class PluginStore(string root)
 
         if (FolderPrint.Of(source) != print)
         {
-            throw new PluginRejectedException(PluginState.Failed, $"{source} changes while it is read");
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Folder, $"{source} changes while it is read");
         }
 
         _known[source] = (print, digest);
@@ -97,7 +97,7 @@ public sealed class PluginStore(string root)
         if (FolderDigest.Of(unfinished) != digest)
         {
             FileTree.Delete(unfinished);
-            throw new PluginRejectedException(PluginState.Failed, $"{source} changes while it is read");
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Folder, $"{source} changes while it is read");
         }
 
         Directory.Move(unfinished, FolderOf(digest));

@@ -25,7 +25,7 @@ internal sealed record PluginChoice(string Id, LoadedPlugin? InForce, LoadedPlug
     public PluginChoice Back(string reason) => this with
     {
         InForce = Earlier,
-        Others = [InForce! with { Entry = InForce.Entry with { State = PluginState.Failed, Reason = reason }, Code = null }, .. Others],
+        Others = [InForce! with { Entry = InForce.Entry with { State = PluginState.Failed, Reason = reason, Refusal = PluginRefusal.SelfTest }, Code = null }, .. Others],
     };
 }
 
@@ -131,16 +131,18 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
         }
         catch (PluginRejectedException e)
         {
-            return WithOrigin(LoadedPlugin.Of(candidate, manifest, e.State, e.Message, digest));
+            return WithOrigin(Refused(e.State, e.Refusal, e.Message));
         }
         catch (TimeoutException)
         {
-            return WithOrigin(LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"it was not loaded within {PluginDeadlines.Create.TotalSeconds:0} s", digest));
+            return WithOrigin(Refused(PluginState.Failed, PluginRefusal.Load, $"it was not loaded within {PluginDeadlines.Create.TotalSeconds:0} s"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Linux.LinuxException)
         {
-            return LoadedPlugin.Of(candidate, manifest, PluginState.Failed, $"{candidate.Folder} cannot be copied: {e.Message}", digest);
+            return Refused(PluginState.Failed, PluginRefusal.Folder, $"{candidate.Folder} cannot be copied: {e.Message}");
         }
+
+        LoadedPlugin Refused(PluginState state, PluginRefusal refusal, string reason) => LoadedPlugin.Of(candidate, manifest, state, reason, digest).RefusedFor(refusal);
 
         LoadedPlugin WithOrigin(LoadedPlugin version) => version with { Entry = version.Entry with { Origin = origin }, Isolation = isolation };
     }
@@ -149,7 +151,7 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
     private PluginManifest StagedManifest(PluginCandidate candidate, string id, string digest) =>
         PluginManifestReader.Read(Path.Combine(store.FolderOf(digest), PluginManifestReader.FileName)) is var staged && staged.Id == id
             ? staged
-            : throw new PluginRejectedException(PluginState.Failed, $"{candidate.Folder} changes while it is read");
+            : throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Folder, $"{candidate.Folder} changes while it is read");
 
     /// <summary>Loads a version from its staged folder; <see cref="PluginLoader"/> says what staying is.</summary>
     /// <exception cref="PluginRejectedException">With the reason.</exception>
@@ -158,7 +160,7 @@ internal sealed class PluginVersions(PluginStore store, RemotePlugins remote, Qu
     {
         if (quarantine.StandingOf(digest, manifest.Id, manifest.Version).Quarantined is { IsHeld: true } held)
         {
-            throw new PluginRejectedException(PluginState.Quarantined, held.Text);
+            throw new PluginRejectedException(PluginState.Quarantined, PluginRefusal.None, held.Text);
         }
 
         // The constructor is the plugin's code: it may hang.

@@ -1,5 +1,6 @@
 using Berth.Configuration;
 using Berth.Containers;
+using Berth.Metrics;
 using Berth.Plugins;
 using Berth.Plugins.Health;
 using Berth.Sandboxes;
@@ -11,7 +12,7 @@ namespace Berth.Reload;
 /// pods of an earlier process still need.
 /// </summary>
 public sealed class PluginStart(
-    BerthOptions options, HandlerTable table, PluginCatalog catalog, PluginRetirement retirement, Quarantine quarantine, DeathWatch watch, PluginStore store, ILogger<PluginStart> log, SandboxRegistry sandboxes, SandboxAdoption adoption, CgroupTree cgroups)
+    BerthOptions options, HandlerTable table, PluginCatalog catalog, PluginRetirement retirement, Quarantine quarantine, DeathWatch watch, PluginStore store, BerthMetrics metrics, ILogger<PluginStart> log, SandboxRegistry sandboxes, SandboxAdoption adoption, CgroupTree cgroups)
 {
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
@@ -25,6 +26,7 @@ public sealed class PluginStart(
         }
 
         table.Swap(snapshot);
+        PluginRefusals.Count(metrics, PluginSnapshot.Empty, snapshot);
         retirement.Sweep();
     }
 

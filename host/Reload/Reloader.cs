@@ -126,7 +126,8 @@ public sealed class Reloader(
             ReloadLog.RestartNeeded(log, string.Join(", ", reading.RestartKeys));
         }
 
-        metrics.Reloaded(reading.Problem.Length > 0 ? "refused" : next.Generation == before.Generation ? "unchanged" : "done");
+        var refusals = PluginRefusals.Count(metrics, before, next);
+        metrics.Reloaded(reading.Problem.Length > 0 ? "refused" : refusals > 0 ? "version-refused" : next.Generation == before.Generation ? "unchanged" : "done");
         return state;
     }
 }

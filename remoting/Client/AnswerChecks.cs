@@ -4,33 +4,51 @@ using Berth.Remoting.Wire;
 namespace Berth.Remoting.Client;
 
 /// <summary>
-/// Whether an answer is one that the contract allows. A plugin in a process of its own may send anything, and what the gateway
-/// takes over must neither be null where it cannot be, nor have no end.
+/// Whether an answer is one that the contract allows. A plugin may answer anything, in a process of its own any bytes, and what the
+/// gateway takes over must neither be null where it cannot be, nor have no end.
 /// </summary>
-internal static class AnswerChecks
+public static class AnswerChecks
 {
     private const int LongestText = 16 << 10, MostItems = 100_000, MostNames = 1024;
 
     // The time of an end; a clock may be off by a day, not by years.
     private static readonly TimeSpan Future = TimeSpan.FromDays(1);
 
-    /// <summary>What is wrong with it; null if nothing is.</summary>
-    public static string? Find(WireAnswer answer, TimeProvider time) =>
+    /// <summary>What is wrong with an answer of the contract's own types; null if nothing is. Of others, such as a plugin's objects, nothing is known here.</summary>
+    public static string? FindIn(object answer, TimeProvider time) => answer switch
+    {
+        HandlerCheck check => Find(check),
+        PreparedSandbox prepared => Find(prepared),
+        IReadOnlyList<OwnedObject> owned => Find(owned),
+        PreparedImage image => Find(image),
+        SandboxInfo info => Find(info),
+        ResourceUsage usage => Find(usage),
+        ProcessExit exit => Find(exit, time),
+        IReadOnlyList<int> pids => Find(pids),
+        _ => null,
+    };
+
+    /// <summary>The same of one that came from another process.</summary>
+    internal static string? Find(WireAnswer answer, TimeProvider time) =>
         Texts("id", [answer.Id])
         ?? (answer.Pid < 0 ? "pid is below 0" : null)
         ?? (answer.Failure is { } failure ? Find(failure) : null)
         ?? (answer.Check is { } check ? Find(check) : null)
-        ?? (answer.Prepared is { NetworkNamespacePath: { } path } ? FilePath("networkNamespacePath", path) : null)
+        ?? (answer.Prepared is { } prepared ? Find(prepared) : null)
         ?? (answer.Owned is { } owned ? Find(owned) : null)
         ?? (answer.Image is { } image ? Find(image) : null)
         ?? (answer.Info is { } info ? Find(info) : null)
-        ?? (answer.Usage is { } usage && Stalls(usage).Any(static s => s is { Some: null }) ? "usage has a stall without figures" : null)
+        ?? (answer.Usage is { } usage ? Find(usage) : null)
         ?? (answer.Exit is { } exit ? Find(exit, time) : null)
         ?? (answer.Pids is { } pids ? Find(pids) : null)
         ?? (answer.Containers is { } containers ? Find(containers) : null);
 
     private static string? Find(WireFailure failure) =>
         failure.Code is { } code && !Enum.IsDefined(code) ? $"{(int)code} is no code of a failure" : failure.Message is null ? "a failure has no message" : null;
+
+    private static string? Find(PreparedSandbox prepared) => prepared.NetworkNamespacePath is { } path ? FilePath("networkNamespacePath", path) : null;
+
+    private static string? Find(ResourceUsage usage) => Stalls(usage).Any(static s => s is { Some: null }) ? "usage has a stall without figures" : null;
 
     private static string? Find(HandlerCheck check) =>
         Texts("check", [check.Reason, check.RuntimeVersion, check.CheckpointReason])

@@ -21,9 +21,9 @@ internal static class CheckpointSupport
     }
 
     /// <summary>The same of a pod that is there.</summary>
-    public static void Demand(Sandbox sandbox, HandlerTable handlers, string verb)
+    public static void Demand(Sandbox sandbox, PluginSnapshot table, string verb)
     {
-        Demand(sandbox, handlers.Current.Get(sandbox.HandlerKey).Health.Check, verb);
+        Demand(sandbox, table.Get(sandbox.HandlerKey).Health.Check, verb);
         if (PodUsers.Of(sandbox) is not null)
         {
             throw RuntimeException.FailedPrecondition($"{verb}: pod sandbox {sandbox.Id} has a user namespace of its own, which CRIU does not put back; use a pod in the host's (hostUsers)");

@@ -29,7 +29,7 @@ public sealed class ContainerCheckpointer(
     {
         var container = registry.Find(id) ?? throw RuntimeException.NotFound($"container {id} does not exist");
         var sandbox = sandboxes.Get(container.SandboxId) ?? throw RuntimeException.NotFound($"pod sandbox {container.SandboxId} of container {id} does not exist");
-        CheckpointSupport.Demand(sandbox, handlers, $"checkpoint of container {container.Id}");
+        CheckpointSupport.Demand(sandbox, handlers.Current, $"checkpoint of container {container.Id}");
         return container.Phase == ContainerPhase.Running
             ? container
             : throw RuntimeException.FailedPrecondition($"checkpoint of container {container.Id}: it is {container.Phase}, and only one that runs has anything to write down");

@@ -41,7 +41,7 @@ public sealed class PodCheckpointer(
             throw RuntimeException.FailedPrecondition($"checkpoint of pod sandbox {sandbox.Id}: it is {sandbox.Phase}, not ready");
         }
 
-        CheckpointSupport.Demand(sandbox, handlers, $"checkpoint of pod sandbox {sandbox.Id}");
+        CheckpointSupport.Demand(sandbox, handlers.Current, $"checkpoint of pod sandbox {sandbox.Id}");
         return sandbox;
     }
 

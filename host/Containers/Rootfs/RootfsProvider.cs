@@ -1,6 +1,5 @@
 using Berth.Abstractions;
 using Berth.Images;
-using Berth.Plugins;
 using Berth.Sandboxes;
 
 namespace Berth.Containers.Rootfs;
@@ -10,7 +9,7 @@ namespace Berth.Containers.Rootfs;
 /// mounted at the container's folder: writable where that is the root file system, else as the read-only view that config.json is
 /// made from and names. That mount's row also holds the layers for as long as the container exists.
 /// </summary>
-public sealed class RootfsProvider(Snapshots snapshots, BlockImages blocks, HandlerImages copies, HandlerTable handlers, ContainerPaths paths)
+public sealed class RootfsProvider(Snapshots snapshots, BlockImages blocks, HandlerImages copies, ContainerPaths paths)
 {
     /// <summary>Makes it; what a kill cuts off is found by <see cref="RemoveAsync"/>.</summary>
     public async Task<RootfsSource> MakeAsync(ContainerPlan plan)
@@ -25,7 +24,7 @@ public sealed class RootfsProvider(Snapshots snapshots, BlockImages blocks, Hand
             case RootfsForm.Block:
                 return new() { Form = form, Path = await blocks.EnsureAsync(id, image), FileSystem = BlockImages.FileSystem };
             case RootfsForm.None:
-                await copies.EnsureAsync(handlers.Current.Get(plan.Sandbox.HandlerKey), image);
+                await copies.EnsureAsync(plan.Handler, image);
                 return new() { Form = form };
             default:
                 return new() { Form = form, Path = folder };

@@ -56,7 +56,7 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
         }
         catch (Exception e) when (e is RuntimeException or PluginProcessException or IOException)
         {
-            throw new PluginRejectedException(PluginState.Failed, e.Message, e);
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Load, e.Message, e);
         }
     }
 

@@ -74,7 +74,7 @@ public sealed record PluginSignature
         }
         catch (JsonException e)
         {
-            throw new PluginRejectedException(PluginState.Failed, $"{FileName} is no signature: {e.Message}", e);
+            throw new PluginRejectedException(PluginState.Failed, PluginRefusal.Signature, $"{FileName} is no signature: {e.Message}", e);
         }
     }
 

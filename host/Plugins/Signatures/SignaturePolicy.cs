@@ -111,5 +111,5 @@ public sealed class SignaturePolicy(TimeProvider time)
         }
     }
 
-    private static PluginRejectedException Refused(string reason) => new(PluginState.Failed, reason);
+    private static PluginRejectedException Refused(string reason) => new(PluginState.Failed, PluginRefusal.Signature, reason);
 }

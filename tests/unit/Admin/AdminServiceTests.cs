@@ -23,6 +23,8 @@ namespace Berth.Tests.Unit.Admin;
 /// <summary>The commands against the real service, over a real socket.</summary>
 public sealed class AdminServiceTests : IAsyncLifetime
 {
+    private const string Digest = "0123456789abcdef";
+
     private readonly TempFolder _folder = new();
     private readonly StringWriter _output = new();
     private readonly StringWriter _error = new();
@@ -31,6 +33,7 @@ public sealed class AdminServiceTests : IAsyncLifetime
     private readonly SandboxRegistry _sandboxes;
     private readonly ContainerRegistry _containers;
     private readonly GuardedHandler _runc;
+    private readonly HandlerTable _table = new(PluginSnapshot.Empty);
     private readonly WebApplication _app;
 
     public AdminServiceTests()
@@ -69,6 +72,38 @@ public sealed class AdminServiceTests : IAsyncLifetime
         Assert.Contains("no binary", output, StringComparison.Ordinal);
         Assert.Contains("bad image", output, StringComparison.Ordinal);
         Assert.DoesNotContain("\e", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plugins_Asked_ShowsEveryVersionAndWhatIsNotInForce()
+    {
+        _table.LastReload = new() { ConfigurationProblem = "plugins.json: line 1: no", RestartKeys = ["metrics.listen", "cluster"] };
+        Assert.Equal(0, await RunAsync("plugins"));
+        var lines = _output.ToString().Split('\n').Select(static l => string.Join(' ', l.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
+        Assert.Equal("PLUGIN VERSION STATE DIGEST ORIGIN SINCE HANDLERS PODS PID MEMORY RESTARTS FOLDER REASON", lines[0]);
+        Assert.Contains("oci 1.1.0 Active 0123456789ab unsigned 7 runc 0 41 2 MiB 3 /p/oci", lines);
+        Assert.Contains("bad - Failed - - - - 0 - - - /p/bad bad image", lines);
+        Assert.Contains("the configuration is not in force: plugins.json: line 1: no", lines);
+        Assert.Contains("in force after a restart of the gateway: metrics.listen, cluster", lines);
+
+        _output.GetStringBuilder().Clear();
+        Assert.Equal(0, await RunAsync("plugins --json"));
+        using var json = System.Text.Json.JsonDocument.Parse(_output.ToString());
+        var row = json.RootElement.GetProperty("plugins").EnumerateArray().Single(static p => p.GetProperty("id").GetString() == "oci");
+        Assert.Equal(("Active", 41), (row.GetProperty("state").GetString(), row.GetProperty("pid").GetInt32()));
+    }
+
+    /// <summary>Asked for a reload, what is refused is the exit code: a version, or the configuration.</summary>
+    [Theory]
+    [InlineData("bad image", "", 1)]
+    [InlineData("", "plugins.json: line 1: no", 1)]
+    [InlineData("", "", 0)]
+    public async Task Reload_Asked_EndsWithWhatIsRefused(string version, string configuration, int exitCode)
+    {
+        _table.LastReload = new() { ConfigurationProblem = configuration };
+        _table.Swap(new(version.Length == 0 ? [] : [new("bad", "", "/p/bad", PluginState.Failed, version)], []));
+        Assert.Equal(exitCode, await RunAsync("reload"));
+        Assert.Contains(version + configuration, _output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -157,11 +192,11 @@ public sealed class AdminServiceTests : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(Socket, static listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
-        var table = new HandlerTable(new(
-            [new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
-            [new() { Name = "runc", Plugin = "oci", Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
-        var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(table)]);
-        builder.Services.AddSingleton(new AdminService(table, _sandboxes, _containers, doctor, Import, Pull, Mock.Of<IReloader>(), static () => [], Mock.Of<IQuarantineRelease>()));
+        _table.Swap(new(
+            [new("oci", "1.1.0", "/p/oci", PluginState.Active, "") { Digest = Digest, Origin = "unsigned", Generation = 7 }, new("bad", "", "/p/bad", PluginState.Failed, "bad image")],
+            [new() { Name = "runc", Plugin = "oci", PluginDigest = Digest, Handler = _runc }, new() { Name = "crun", Plugin = "oci", Failure = "no binary" }]));
+        var doctor = new Doctor([new Berth.Admin.Checks.HandlersCheck(_table)]);
+        builder.Services.AddSingleton(new AdminService(_table, _sandboxes, _containers, doctor, Import, Pull, Mock.Of<IReloader>(), static () => [new("oci", "1.1.0", Digest, 41, 3, 1, 2 << 20, 9)], Mock.Of<IQuarantineRelease>()));
         var app = builder.Build();
         app.MapGrpcService<AdminService>();
         return app;

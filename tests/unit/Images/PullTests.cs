@@ -237,6 +237,32 @@ public sealed class PullTests : IAsyncLifetime
         Assert.All(_registry.Requests, static r => Assert.Null(r.Authorization));
     }
 
+    /// <summary>What a reload changes counts for the next pull: the file of credentials, and the folder of registries.</summary>
+    [Fact]
+    public async Task Options_AreThoseInForce()
+    {
+        await using var mirror = await FakeRegistry.StartAsync();
+        mirror.Put("app", "v2", Layer("b"));
+        _registry.Put("app", "v1", Layer("a"));
+        var right = Convert.ToBase64String("user:pass"u8);
+        _registry.Before = Refuse(c => c.Request.Headers.Authorization == "Basic " + right, "Basic realm=\"fake\"");
+        await Assert.ThrowsAsync<RuntimeException>(() => PullAsync("app:v1"));
+
+        var file = Path.Combine(_store.Root, "auth.json");
+        File.WriteAllText(file, $$"""{ "auths": { "{{_registry.Host}}": { "auth": "{{right}}" } } }""");
+        _store.Options = _store.Options with { AuthFile = file };
+        await PullAsync("app:v1");
+        await Assert.ThrowsAsync<RuntimeException>(() => PullAsync("app:v2"));
+
+        _store.Options = _store.Options with { Registries = Path.Combine(_store.Root, "other") };
+        WriteHosts($"""
+            server = "http://{_registry.Host}"
+            [host."http://{mirror.Host}"]
+              capabilities = ["pull", "resolve"]
+            """);
+        await PullAsync("app:v2");
+    }
+
     [Fact]
     public async Task Pull_Unknown_IsNotFound() => await FailsAsync("app:none", RuntimeErrorCode.NotFound, "manifest unknown");
 

@@ -31,7 +31,8 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public string Root { get; }
 
-    public ImagesOptions Options { get; }
+    /// <summary>Those that are read at each pull may be changed.</summary>
+    public ImagesOptions Options { get; set; }
 
     public ImageFolders Folders { get; }
 

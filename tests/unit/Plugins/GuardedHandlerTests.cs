@@ -137,11 +137,13 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
     public async Task StartSandbox_WhatItReturns_IsGuardedToo()
     {
         var process = new Mock<IProcess>();
+        process.SetupGet(static p => p.Exit).Returns(new TaskCompletionSource<ProcessExit>().Task);
         process.Setup(static p => p.StartAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new FormatException("p"));
         var container = new Mock<IContainer>();
+        container.SetupGet(static c => c.Id).Returns("c");
         container.SetupGet(static c => c.Init).Returns(process.Object);
         container.Setup(static c => c.PidsAsync(It.IsAny<CancellationToken>())).ThrowsAsync(new FormatException("c"));
-        var sandbox = new Mock<ISandbox>();
+        var sandbox = Sandbox();
         sandbox.Setup(static s => s.FindContainer("c")).Returns(container.Object);
         sandbox.Setup(static s => s.FindContainer("x")).Throws(new FormatException("s"));
         _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
@@ -156,16 +158,62 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         Assert.Equal(3, _handler.Faults);
     }
 
+    /// <summary>In whatever process a plugin runs, what it answers is looked at before anybody takes it over.</summary>
+    [Fact]
+    public async Task Answers_ThatTheContractDoesNotAllow_AreFaults()
+    {
+        var sandbox = Sandbox();
+        _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
+        _inner.Setup(static h => h.ListOwnedAsync(It.IsAny<CancellationToken>())).ReturnsAsync([new OwnedObject(null!, "k", "d")]);
+        _inner.Setup(static h => h.CheckAsync(It.IsAny<CancellationToken>())).ReturnsAsync(new HandlerCheck { Ready = true, Features = null! });
+        _inner.Setup(static h => h.PrepareSandboxAsync(It.IsAny<PrepareSandboxRequest>(), It.IsAny<CancellationToken>())).ReturnsAsync(new PreparedSandbox { NetworkNamespacePath = "here" });
+        _inner.Setup(static h => h.DestroySandboxAsync(Destroy, It.IsAny<CancellationToken>())).ThrowsAsync(new RuntimeException((RuntimeErrorCode)77, "m"));
+        _inner.Setup(static h => h.ReleaseImageAsync("i", It.IsAny<CancellationToken>())).ThrowsAsync(RuntimeException.NotFound(new string('x', 100_000)));
+        var started = await _handler.StartSandboxAsync(Start, default);
+        sandbox.Setup(static s => s.InfoAsync(It.IsAny<CancellationToken>())).ReturnsAsync(new SandboxInfo { Details = null! });
+        sandbox.Setup(static s => s.FindContainer("c")).Returns(Mock.Of<IContainer>(static c => c.Id == "d"));
+
+        await RefusedAsync("features are missing", () => _handler.CheckAsync(default));
+        await RefusedAsync("an owned object is null in part", () => _handler.ListOwnedAsync(default));
+        await RefusedAsync("no absolute path", () => _handler.PrepareSandboxAsync(Start.Sandbox, default));
+        await RefusedAsync("RuntimeException: m", () => _handler.DestroySandboxAsync(Destroy, default));
+        await RefusedAsync("RuntimeException: xxx", () => _handler.ReleaseImageAsync("i", default));
+        await RefusedAsync("null in part", () => started.InfoAsync(default));
+        await RefusedAsync("container c was created as d", () => Task.FromResult(started.FindContainer("c")));
+        sandbox.SetupGet(static s => s.Id).Returns("another");
+        await RefusedAsync("sandbox s was started as another", () => _handler.StartSandboxAsync(Start, default));
+        Assert.Equal(8, _handler.Faults);
+    }
+
+    [Fact]
+    public async Task Exit_ThatIsNone_IsAnEndWhoseCircumstancesAreLost()
+    {
+        foreach (var (exit, reason) in new[]
+        {
+            (Task.FromResult<ProcessExit>(null!), "the answer is null"),
+            (Task.FromResult(new ProcessExit { Code = 300, FinishedAt = _time.GetUtcNow() }), "300 is no exit status"),
+            (Task.FromException<ProcessExit>(new FormatException("of its own")), "FormatException: of its own"),
+            (Task.FromCanceled<ProcessExit>(new CancellationToken(canceled: true)), "TaskCanceledException"),
+        })
+        {
+            var sandbox = Sandbox();
+            sandbox.SetupGet(static s => s.Exit).Returns(exit);
+            _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(sandbox.Object);
+            var ended = await (await _handler.StartSandboxAsync(Start, default)).Exit;
+            Assert.Equal((255, _time.GetUtcNow()), (ended.Code, ended.FinishedAt));
+            Assert.Contains($"plugin oci failed in SandboxExit of handler runc: ", ended.LostReason, StringComparison.Ordinal);
+            Assert.Contains(reason, ended.LostReason, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>What a handler may keep records of: what it was given, from before the call until it has destroyed it.</summary>
     [Fact]
     public async Task Given_FollowsTheCalls()
     {
         var guard = new PluginGuard("oci", "runc", _calls.Add, _time, NullLogger.Instance);
         await using var handler = new GuardedHandler(_inner.Object, guard, _time, NullLogger.Instance);
-        var sandbox = new Mock<ISandbox>();
+        var sandbox = Sandbox();
         _inner.Setup(static h => h.StartSandboxAsync(Start, It.IsAny<CancellationToken>())).ReturnsAsync(() => guard.Given.Contains("s") ? sandbox.Object : null!);
-        sandbox.SetupGet(static s => s.Id).Returns("s");
-        sandbox.SetupGet(static s => s.Exit).Returns(new TaskCompletionSource<ProcessExit>().Task);
         sandbox.Setup(static s => s.CreateContainerAsync(It.IsAny<CreateContainerRequest>(), It.IsAny<CancellationToken>()))
             .ReturnsAsync(() => throw RuntimeException.Unavailable(guard.Given.Contains("c") ? "given" : "not given"));
 
@@ -207,6 +255,22 @@ public sealed class GuardedHandlerTests : IAsyncDisposable
         await Task.WhenAll(first, second);
 
         _inner.Verify(static h => h.CheckAsync(It.IsAny<CancellationToken>()), Times.Once);
+    }
+
+    private static Mock<ISandbox> Sandbox()
+    {
+        var sandbox = new Mock<ISandbox>();
+        sandbox.SetupGet(static s => s.Id).Returns("s");
+        sandbox.SetupGet(static s => s.Exit).Returns(new TaskCompletionSource<ProcessExit>().Task);
+        return sandbox;
+    }
+
+    private static async Task RefusedAsync(string reason, Func<Task> call)
+    {
+        var e = await Assert.ThrowsAsync<RuntimeException>(call);
+        Assert.Equal(RuntimeErrorCode.Internal, e.Code);
+        Assert.Contains(reason, e.Message, StringComparison.Ordinal);
+        Assert.InRange(e.Message.Length, 1, 20_000);
     }
 
     [Fact]

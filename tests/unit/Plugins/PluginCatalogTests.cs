@@ -289,6 +289,22 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Load_OtherOverheadAndScheduling_AreInForceWithTheirVersion()
+    {
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": { "overhead": { "memoryBytes": 1024 } } }""");
+        var before = await LoadAsync();
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": { "overhead": { "memoryBytes": 2048 }, "scheduling": { "nodeSelector": { "kvm": "yes" } } } }""");
+        var after = await LoadAsync(previous: before, retry: false);
+
+        Assert.Equal((1024, 2048), (before.Handlers["one"].Overhead!.MemoryBytes, after.Handlers["one"].Overhead!.MemoryBytes));
+        Assert.Equal("yes", after.Handlers["one"].Scheduling!.NodeSelector["kvm"]);
+        // The same handler once more: what drained does not any more.
+        EmittedPlugin.Write(_folder, "good", EmittedKind.Good, """{ "one": { "overhead": { "memoryBytes": 1024 } } }""");
+        var back = await LoadAsync(previous: after, retry: false);
+        Assert.Equal((1024, null), (back.Handlers["one"].Overhead!.MemoryBytes, back.Handlers["one"].Drain));
+    }
+
+    [Fact]
     public async Task Limits_OfAProcessThatRuns_AreThoseInForce()
     {
         Assert.SkipUnless(OwnProcess.EffectiveUserId == 0, "cgroups need root");

@@ -23,7 +23,7 @@ public sealed class ProbationTests : IAsyncDisposable
     {
         _database = new(Path.Combine(_folder.Path, "berth.db"));
         // The case alone decides when it is tried.
-        _quarantine = new(_database, TimeProvider.System, new() { Quarantine = TimeSpan.FromMilliseconds(1), LongestQuarantine = TimeSpan.FromHours(1) });
+        _quarantine = new(_database, TimeProvider.System, static () => new() { Quarantine = TimeSpan.FromMilliseconds(1), LongestQuarantine = TimeSpan.FromHours(1) });
         _probation = new(_table, _quarantine.It, _reloader.Object, TimeProvider.System, NullLogger<Probation>.Instance);
     }
 

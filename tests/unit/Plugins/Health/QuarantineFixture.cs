@@ -14,10 +14,10 @@ internal sealed class QuarantineFixture : IDisposable
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly BerthMetrics _metrics;
 
-    public QuarantineFixture(StateDatabase database, TimeProvider time, HealthOptions? options = null)
+    public QuarantineFixture(StateDatabase database, TimeProvider time, Func<HealthOptions>? options = null)
     {
         _metrics = new(_services.GetRequiredService<IMeterFactory>(), time);
-        It = new(new(database), () => options ?? new(), _metrics, time, NullLogger<Quarantine>.Instance);
+        It = new(new(database), options ?? (static () => new()), _metrics, time, NullLogger<Quarantine>.Instance);
         It.Load();
     }
 

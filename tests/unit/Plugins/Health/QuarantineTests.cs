@@ -84,7 +84,7 @@ public sealed class QuarantineTests : IDisposable
     [Fact]
     public void Faults_WithoutABudget_QuarantineNobody()
     {
-        using var quarantine = new QuarantineFixture(_database, _time, Options with { Faults = 0 });
+        using var quarantine = new QuarantineFixture(_database, _time, static () => Options with { Faults = 0 });
         var standing = Of(quarantine, "1");
         for (var i = 0; i < 100; i++)
         {
@@ -157,6 +157,40 @@ public sealed class QuarantineTests : IDisposable
         Spend(Options.Faults);
         using var next = new QuarantineFixture(_database, _time);
         Assert.Equal(_standing.Quarantined!.Text, Of(next, "1").Quarantined!.Text);
+    }
+
+    /// <summary>Each of the four counts from the next fault on, as a reload brings it.</summary>
+    [Fact]
+    public void Limits_AreThoseInForce()
+    {
+        var options = Options with { Faults = 0 };
+        using var reloaded = new QuarantineFixture(_database, _time, () => options);
+        var standing = Of(reloaded, "reloaded");
+        Charge(20);
+        Assert.Null(standing.Quarantined);
+
+        options = options with { Faults = 3, Window = TimeSpan.FromMinutes(2) };
+        Charge(2);
+        _time.Advance(TimeSpan.FromMinutes(3));
+        Charge(2);
+        Assert.Null(standing.Quarantined);
+        Charge(1);
+        Assert.Equal(_time.GetUtcNow() + options.Quarantine, standing.Quarantined!.Until);
+
+        options = options with { Quarantine = TimeSpan.FromMinutes(7) };
+        reloaded.It.Fail(standing.Quarantined!, "not well");
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(14), standing.Quarantined!.Until);
+        options = options with { LongestQuarantine = TimeSpan.FromMinutes(8) };
+        reloaded.It.Fail(standing.Quarantined!, "not well");
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(8), standing.Quarantined!.Until);
+
+        void Charge(int faults)
+        {
+            for (var i = 0; i < faults; i++)
+            {
+                standing.Charge($"{Guid.NewGuid()}", "a hang");
+            }
+        }
     }
 
     [Fact]
