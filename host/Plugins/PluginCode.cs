@@ -1,5 +1,5 @@
+using System.Runtime.Loader;
 using Berth.Abstractions;
-using NetCorePluginLoader = McMaster.NETCore.Plugins.PluginLoader;
 
 namespace Berth.Plugins;
 
@@ -22,10 +22,10 @@ internal interface IPluginCode : IAsyncDisposable
 }
 
 /// <summary>Code in a load context of this process.</summary>
-internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader loader, WeakReference? remains) : IPluginCode
+internal sealed class LoadContextCode(IRuntimePlugin plugin, AssemblyLoadContext context, WeakReference? remains) : IPluginCode
 {
     private IRuntimePlugin? _plugin = plugin;
-    private NetCorePluginLoader? _loader = loader;
+    private AssemblyLoadContext? _context = context;
 
     public IRuntimePlugin Plugin => _plugin ?? throw new ObjectDisposedException(nameof(LoadContextCode));
 
@@ -48,9 +48,13 @@ internal sealed class LoadContextCode(IRuntimePlugin plugin, NetCorePluginLoader
     // Unloading only asks: the memory goes when no thread, task or object of the plugin is left.
     public ValueTask DisposeAsync()
     {
-        var loaded = Interlocked.Exchange(ref _loader, null);
+        var loaded = Interlocked.Exchange(ref _context, null);
         _plugin = null;
-        loaded?.Dispose();
+        if (loaded is { IsCollectible: true })
+        {
+            loaded.Unload();
+        }
+
         return ValueTask.CompletedTask;
     }
 }

@@ -1,7 +1,8 @@
 using System.Reflection;
 using System.Runtime.Loader;
 using Berth.Abstractions;
-using NetCorePluginLoader = McMaster.NETCore.Plugins.PluginLoader;
+using McMaster.NETCore.Plugins.LibraryModel;
+using McMaster.NETCore.Plugins.Loader;
 
 namespace Berth.Plugins;
 
@@ -28,8 +29,7 @@ internal static class PluginLoader
 
         try
         {
-            var loader = NetCorePluginLoader.CreateFromAssemblyFile(path, isUnloadable: !stays, sharedTypes: [typeof(IRuntimePlugin)]);
-            return LoadOrUnload(loader);
+            return LoadOrUnload(ContextOf(folder, path, manifest, stays), path);
         }
         catch (PluginRejectedException e)
         {
@@ -41,16 +41,28 @@ internal static class PluginLoader
         }
     }
 
-    private static LoadContextCode LoadOrUnload(NetCorePluginLoader loader)
+    private static AssemblyLoadContext ContextOf(string folder, string path, PluginManifest manifest, bool stays)
+    {
+        var builder = new AssemblyLoadContextBuilder().SetMainAssemblyPath(path).PreferDefaultLoadContextAssembly(typeof(IRuntimePlugin).Assembly.GetName());
+        // Native libraries that no package brought: what the context does not know is looked for by the runtime, which keeps it by its
+        // bare name, and gives it to every other plugin that has one of that name.
+        foreach (var library in Directory.EnumerateFiles(folder, "*.so"))
+        {
+            builder.AddNativeLibrary(NativeLibrary.CreateFromPackage(manifest.Id, manifest.Version, Path.GetFileName(library)));
+        }
+
+        return (stays ? builder : builder.EnableUnloading()).Build();
+    }
+
+    private static LoadContextCode LoadOrUnload(AssemblyLoadContext context, string path)
     {
         try
         {
-            var assembly = loader.LoadDefaultAssembly();
-            return new(Create(assembly), loader, loader.IsUnloadable ? new(AssemblyLoadContext.GetLoadContext(assembly)) : null);
+            return new(Create(context.LoadFromAssemblyPath(path)), context, context.IsCollectible ? new(context) : null);
         }
-        catch
+        catch when (context.IsCollectible)
         {
-            loader.Dispose();
+            context.Unload();
             throw;
         }
     }

@@ -24,8 +24,12 @@ internal static partial class Deeds
             case "throws-apart": new Thread(static () => throw new InvalidCastException("on a thread of its own")).Start(); Hang(); break;
             case "fails-fast": Environment.FailFast("enough"); break;
             case "corrupts-the-connection": Corrupt(); break;
-            case "leaks-threads": LeakThreads(); break;
-            case "leaks-descriptors": LeakDescriptors(); break;
+            case "leaks-threads": LeakThreads(int.MaxValue); break;
+            case "leaks-some-threads": LeakThreads(100); break;
+            case "leaks-descriptors": LeakDescriptors(int.MaxValue); break;
+            case "leaks-some-descriptors": LeakDescriptors(1000); break;
+            case "crashes-natively": Kept.Add(LengthOf(8)); break;
+            case "holds-on": HoldOn(); break;
             case "stays-at-the-end": AppDomain.CurrentDomain.ProcessExit += static (_, _) => Hang(); break;
             default: break;
         }
@@ -33,6 +37,20 @@ internal static partial class Deeds
 
     [LibraryImport("libnowhere-to-be-found")]
     public static partial void CallNowhere();
+
+    /// <summary>The version of the library that the plugin brings.</summary>
+    [LibraryImport("hostile-native", EntryPoint = "hostile_version")]
+    public static partial int NativeVersion();
+
+    // At an address where nothing is, in the C library: no exception of .NET's.
+    [LibraryImport("libc", EntryPoint = "strlen")]
+    private static partial nint LengthOf(nint text);
+
+    private static void HoldOn()
+    {
+        new Thread(Hang) { IsBackground = true }.Start();
+        Kept.Add(new Timer(static _ => Kept.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(100)));
+    }
 
     private static void Hang()
     {
@@ -71,17 +89,17 @@ internal static partial class Deeds
         Hang();
     }
 
-    private static void LeakThreads()
+    private static void LeakThreads(int count)
     {
-        while (true)
+        for (var i = 0; i < count; i++)
         {
             new Thread(Hang, 64 << 10) { IsBackground = true }.Start();
         }
     }
 
-    private static void LeakDescriptors()
+    private static void LeakDescriptors(int count)
     {
-        while (true)
+        for (var i = 0; i < count; i++)
         {
             Kept.Add(File.OpenHandle("/dev/null"));
         }

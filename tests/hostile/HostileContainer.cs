@@ -16,6 +16,14 @@ internal sealed class HostileContainer(string id, Hanging hanging) : IContainer
         throw RuntimeException.NotSupported("Exec");
     }
 
+    public Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        hanging.In("attach");
+        throw RuntimeException.NotSupported("Attach");
+    }
+
+    public Task CheckpointAsync(CheckpointRequest request, CancellationToken cancellationToken) => hanging.InAsync("checkpoint");
+
     public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken) => hanging.InAsync("update");
 
     public Task<IReadOnlyList<int>> PidsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<int>>([]);
@@ -42,7 +50,10 @@ internal sealed class HostileProcess(Hanging hanging) : IProcess
     }
 }
 
-/// <summary>Where a pod's calls hang: its name says it. A file beside the handler's own tells the test that one does.</summary>
+/// <summary>
+/// Where calls hang: the name of the pod, or of the handler's deed, says it. A file beside the handler's own tells the test that one does;
+/// another one lets go of them all.
+/// </summary>
 internal sealed class Hanging(string pod, string folder)
 {
     public void In(string verb)
@@ -50,7 +61,10 @@ internal sealed class Hanging(string pod, string folder)
         if (pod == $"hangs-in-{verb}")
         {
             File.WriteAllText(Path.Combine(folder, pod), "");
-            Deeds.Do("hangs");
+            while (!File.Exists(Path.Combine(folder, "lets-go")))
+            {
+                Thread.Sleep(20);
+            }
         }
     }
 

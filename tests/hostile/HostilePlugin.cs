@@ -11,6 +11,15 @@ public sealed class HostilePlugin : IRuntimePlugin
         Task.FromResult<IRuntimeHandler>(new HostileHandler(config.Options.GetProperty("does").GetString()!, config.StateDirectory, context));
 }
 
+/// <summary>Its other half, another version of which the gateway uses.</summary>
+internal static class Packages
+{
+    /// <summary>The versions of the packages that the plugin brings.</summary>
+    public static string Versions => $"{VersionOf(typeof(Google.Protobuf.ByteString))} {VersionOf(typeof(YamlDotNet.Core.Parser))}";
+
+    private static string VersionOf(Type type) => type.Assembly.GetName().Version!.ToString(3);
+}
+
 /// <summary>It is ready, prepares and cleans up as it should, and starts a sandbox in its own way; <c>obeys</c> does what the pod's name says.</summary>
 internal sealed class HostileHandler(string does, string folder, IHandlerContext context) : IRuntimeHandler
 {
@@ -23,14 +32,26 @@ internal sealed class HostileHandler(string does, string folder, IHandlerContext
             case "lacks-a-library": Deeds.CallNowhere(); break;
             case "hangs-in-its-check": Deeds.Do("hangs"); break;
             case "dies-in-its-check": Deeds.Do("overflows-the-stack"); break;
+            case "holds-on": Deeds.Do(does); break;
             default: break;
         }
+
+        var hasImages = does == "hangs-in-its-images";
 
         return Task.FromResult(new HandlerCheck
         {
             Ready = true,
-            RuntimeVersion = typeof(Google.Protobuf.ByteString).Assembly.GetName().Version!.ToString(3),
-            Features = new() { HostNamespaces = true, LimitUpdates = true },
+            RuntimeVersion = does switch { "brings-old-packages" => Packages.Versions, "brings-a-native-library" => $"native {Deeds.NativeVersion()}", _ => "none" },
+            Features = new()
+            {
+                HostNamespaces = true,
+                LimitUpdates = true,
+                Attach = true,
+                Checkpoint = true,
+                OpensPorts = true,
+                OwnsImageStore = hasImages,
+                RootfsForms = hasImages ? [RootfsForm.None, RootfsForm.Layers] : [RootfsForm.Mounted],
+            },
         });
     }
 
@@ -64,9 +85,10 @@ internal sealed class HostileHandler(string does, string folder, IHandlerContext
         return new HostileSandbox(id, _pods[id]);
     }
 
-    // What was restored hangs nowhere.
+    // What was restored hangs nowhere else.
     public Task<ISandbox> RestoreSandboxAsync(RestoreSandboxRequest request, CancellationToken cancellationToken)
     {
+        new Hanging(request.Start.Sandbox.Pod.Name, folder).In("restore");
         var sandbox = new HostileSandbox(request.Start.Sandbox.SandboxId, new("", folder));
         request.Containers.ToList().ForEach(c => sandbox.Add(c.Create.ContainerId));
         return Task.FromResult<ISandbox>(sandbox);
@@ -76,7 +98,19 @@ internal sealed class HostileHandler(string does, string folder, IHandlerContext
 
     public Task DestroyContainerAsync(DestroyRequest request, CancellationToken cancellationToken) => Pod(request).InAsync("destroy-container");
 
-    public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<OwnedObject>>([]);
+    public Task<IReadOnlyList<OwnedObject>> ListOwnedAsync(CancellationToken cancellationToken)
+    {
+        new Hanging(does, folder).In("its-list");
+        return Task.FromResult<IReadOnlyList<OwnedObject>>([]);
+    }
+
+    public Task<PreparedImage> PrepareImageAsync(PrepareImageRequest request, CancellationToken cancellationToken)
+    {
+        new Hanging(does, folder).In("its-images");
+        return Task.FromResult(new PreparedImage(1, 1, "/"));
+    }
+
+    public Task ReleaseImageAsync(string imageId, CancellationToken cancellationToken) => Task.CompletedTask;
 
     // It never lets go, unless it obeys.
     public async ValueTask DisposeAsync() => await (does == "obeys" ? Task.CompletedTask : new TaskCompletionSource().Task).ConfigureAwait(false);
@@ -106,6 +140,12 @@ internal sealed class HostileSandbox(string id, Hanging hanging) : ISandbox
     }
 
     public IContainer? FindContainer(string containerId) => _containers.GetValueOrDefault(containerId);
+
+    public Task<int> OpenPortAsync(int port, CancellationToken cancellationToken)
+    {
+        hanging.In("open-port");
+        throw RuntimeException.NotSupported("OpenPort");
+    }
 
     public HostileContainer Add(string containerId) => _containers.GetOrAdd(containerId, c => new(c, hanging));
 }

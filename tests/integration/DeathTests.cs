@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Berth.Cri.Protos;
+using Berth.Linux;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -12,20 +13,24 @@ namespace Berth.Tests.Integration;
 /// </summary>
 public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<RestartedGateway>
 {
+    private const int SigKill = 9;
+
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
 
-    public static TheoryData<string, string> Deaths => new()
+    // What the unit of systemd notes of the end; the test stands in for it where nothing else tells of that end.
+    public static TheoryData<string, string, string> Deaths => new()
     {
-        { "overflows-the-stack", "in StartSandbox: Stack overflow." },
-        { "exits", "in StartSandbox: the process was made to exit" },
-        { "fails-fast", "in StartSandbox: Process terminated." },
-        { "throws-apart", "in StartSandbox: Unhandled exception." },
+        { "overflows-the-stack", "in StartSandbox: Stack overflow.", "" },
+        { "exits", "in StartSandbox: the process was made to exit", "" },
+        { "fails-fast", "in StartSandbox: Process terminated.", "" },
+        { "throws-apart", "in StartSandbox: Unhandled exception.", "" },
+        { "crashes-natively", "in StartSandbox: core-dump dumped SEGV", "core-dump dumped SEGV" },
     };
 
     private Gateway Gateway => restarted.Gateway;
 
     [Theory, MemberData(nameof(Deaths))]
-    public async Task Death_InAPluginsCall_QuarantinesItAndNobodyElse(string deed, string reason)
+    public async Task Death_InAPluginsCall_QuarantinesItAndNobodyElse(string deed, string reason, string note)
     {
         await InstallAsync("obeys");
         await using var beside = await TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc");
@@ -41,7 +46,7 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
         var last = await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", deed));
         Assert.Equal(StatusCode.Unavailable, last.StatusCode);
         await Gateway.Ended;
-        await Gateway.StartAgainAsync();
+        await StartAgainAsync(note);
 
         var (ready, text) = await Gateway.HandlerAsync("obeys");
         Assert.False(ready);
@@ -83,15 +88,53 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
         await UninstallAsync();
     }
 
+    /// <summary>
+    /// Memory without end: the kernel kills the gateway, which says nothing about who it was. Once may be chance; whoever had a call running
+    /// both times is the culprit. Pods live on.
+    /// </summary>
+    [Fact]
+    public async Task Death_OfMemory_ConvictsAtTheSecondTime()
+    {
+        await InstallAsync("obeys");
+        await using var beside = await TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc");
+        var idle = await beside.StartAsync(Requests.Idle());
+        var (cgroups, cgroup) = (new Cgroups(CgroupLayout.Detect()), $"/berth-test-memory-{Environment.ProcessId}");
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal((true, ""), await Gateway.HandlerAsync("obeys"));
+            cgroups.Create(cgroup);
+            new CgroupLimits(cgroups.Layout).Apply(cgroup, System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>("""{ "memory": { "limit": 419430400, "swap": 419430400 } }"""));
+            Assert.True(cgroups.Enter(cgroup, Gateway.Pid));
+            await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "allocates"));
+            Assert.Equal(128 + SigKill, await Gateway.Ended);
+            await cgroups.RemoveAsync(cgroup, TestContext.Current.CancellationToken);
+            await StartAgainAsync("oom-kill killed KILL");
+            Assert.Equal((0, "alive\n", ""), await beside.ExecAsync(idle, "echo", "alive"));
+        }
+
+        var (ready, reason) = await Gateway.HandlerAsync("obeys");
+        Assert.False(ready);
+        Assert.Contains("the gateway died again while it was in StartSandbox: the kernel was out of memory", reason, StringComparison.Ordinal);
+        Assert.True((await Gateway.HandlerAsync("beside")).Ready);
+        await Gateway.Client.Admin.ReleasePluginAsync(new() { Plugin = "deadly" });
+        await UninstallAsync();
+    }
+
     [Fact]
     public async Task Kill_FromOutside_IsNobodysFault()
     {
         await InstallAsync("obeys");
-        for (var i = 0; i < 2; i++)
+        foreach (var deed in (string[])["hangs", "spins"])
         {
-            var running = RunAsync("obeys", "hangs");
-            var seen = i;
-            await Wait.ForAsync(() => Regex.Count(Gateway.Log, "tests/hangs") > seen, Soon);
+            var seen = Regex.Count(Gateway.Log, $"tests/{deed}");
+            var running = RunAsync("obeys", deed);
+            await Wait.ForAsync(() => Regex.Count(Gateway.Log, $"tests/{deed}") > seen, Soon);
+            // Until then it takes no more from others than what it takes of the machine.
+            await using (var beside = await TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc"))
+            {
+                await beside.StartAsync(Requests.Idle());
+            }
+
             await Gateway.KillAsync();
             await Assert.ThrowsAsync<RpcException>(() => running);
             await Gateway.StartAgainAsync();
@@ -99,6 +142,16 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
         }
 
         await UninstallAsync();
+    }
+
+    private async Task StartAgainAsync(string note)
+    {
+        if (note.Length > 0)
+        {
+            File.WriteAllText(Path.Combine(Gateway.State, "last-end"), note);
+        }
+
+        await Gateway.StartAgainAsync();
     }
 
     private void Write(string deed, string version) =>

@@ -10,7 +10,7 @@ public static class HostilePlugins
     public static void Write(string folder, string id, IEnumerable<string> deeds) => Write(folder, id, deeds.ToDictionary(static d => d));
 
     /// <summary>Writes the folder of a plugin whose handlers do what is named; of unknown origin, and without a word on isolation unless given.</summary>
-    public static void Write(string folder, string id, IReadOnlyDictionary<string, string> deeds, string version = "1.0.0", string? isolation = null)
+    public static void Write(string folder, string id, IReadOnlyDictionary<string, string> deeds, string version = "1.0.0", string? isolation = null, Action<string>? content = null)
     {
         var target = Directory.CreateDirectory(Path.Combine(folder, $".{id}-{Guid.NewGuid():N}")).FullName;
         foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "artifacts/test-plugins/hostile")))
@@ -32,6 +32,7 @@ public static class HostilePlugins
         }
 
         File.WriteAllText(Path.Combine(target, "plugin.json"), manifest.ToJsonString());
+        content?.Invoke(target);
         var place = Path.Combine(folder, id);
         if (Directory.Exists(place))
         {
