@@ -16,7 +16,8 @@ namespace Berth.Containers;
 /// <item>after a reboot no process, mount or namespace is left: what ran has ended, and CNI DEL gives the addresses back;</item>
 /// <item>what handlers own and folders hold without a record is removed.</item>
 /// </list>
-/// Adoption comes before the socket is served, so that no list is ever wrong; removals go on behind it.
+/// Adoption comes before the socket is served, so that no list is wrong; removals go on behind it, and so does the adoption of pods
+/// whose handler takes too long: calls for these wait for it, those for all others do not.
 /// </summary>
 public sealed class Recovery(
     SandboxRegistry sandboxes,
@@ -25,6 +26,7 @@ public sealed class Recovery(
     SandboxAdoption adoption,
     SandboxObjects objects,
     SharedGate gate,
+    KeyedLock locks,
     ContainerExits exits,
     CheckpointFolders checkpoints,
     SandboxPaths sandboxPaths,
@@ -33,6 +35,9 @@ public sealed class Recovery(
     TimeProvider time,
     ILogger<Recovery> log)
 {
+    // A handler that hangs keeps its own pods waiting, not the node.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     /// <summary>Reads the records.</summary>
     public void Load()
     {
@@ -45,7 +50,21 @@ public sealed class Recovery(
     public async Task AdoptAsync(CancellationToken cancellationToken)
     {
         checkpoints.Recover(containers);
-        await Task.WhenAll(sandboxes.All().Where(static s => s.Phase == SandboxPhase.Ready).Select(s => AdoptAsync(s, cancellationToken)));
+        var adoptions = sandboxes.All().Where(static s => s.Phase == SandboxPhase.Ready).Select(s => (Sandbox: s, Work: AdoptAtStartAsync(s, cancellationToken))).ToList();
+        await Task.WhenAny(Task.WhenAll(adoptions.Select(static a => a.Work)), Task.Delay(Patience, time, cancellationToken));
+        foreach (var (sandbox, work) in adoptions)
+        {
+            if (work.IsCompleted)
+            {
+                await work;
+            }
+            else
+            {
+                SandboxLog.AdoptionTakesLong(log, sandbox.Id, sandbox.Handler);
+                _ = TryAsync(sandbox.Handler, () => work);
+            }
+        }
+
         SweepFolders(Path.Combine(sandboxPaths.State, "sandboxes"), id => sandboxes.Get(id) is not null);
         SweepFolders(Path.Combine(containerPaths.State, "containers"), id => containers.Get(id) is not null);
         var owed = sandboxes.All().Count(static s => s.Phase == SandboxPhase.Removing) + containers.All().Count(static c => c.Phase == ContainerPhase.Removing);
@@ -68,15 +87,13 @@ public sealed class Recovery(
     /// <summary>Finishes stops and removes strays; removals themselves are <see cref="OwedRemovals"/>' work.</summary>
     public async Task FinishAsync(SandboxStopper stopper, CancellationToken cancellationToken)
     {
-        foreach (var sandbox in sandboxes.All().Where(static s => s.Phase == SandboxPhase.Stopping || (s.Phase == SandboxPhase.NotReady && !s.Ended && s.BootId != BootId.Current)))
-        {
-            await TryAsync(sandbox.Handler, () => stopper.StopAsync(sandbox.Id, cancellationToken));
-        }
-
-        foreach (var handler in handlers.Current.Handlers.Values.Where(static h => h.Drain is null).Select(static h => h.Handler).OfType<GuardedHandler>())
-        {
-            await TryAsync(handler.Name, () => RemoveStraysAsync(handler.Name, handler, cancellationToken));
-        }
+        // Each for itself: one whose handler hangs holds up no other.
+        var stops = sandboxes.All().Where(static s => s.Phase == SandboxPhase.Stopping || (s.Phase == SandboxPhase.NotReady && !s.Ended && s.BootId != BootId.Current))
+            .Select(s => TryAsync(s.Handler, () => stopper.StopAsync(s.Id, cancellationToken)));
+        await Task.WhenAll(stops);
+        var removals = handlers.Current.Handlers.Values.Where(static h => h.Drain is null).Select(static h => h.Handler).OfType<GuardedHandler>()
+            .Select(h => TryAsync(h.Name, () => RemoveStraysAsync(h.Name, h, cancellationToken)));
+        await Task.WhenAll(removals);
     }
 
     private void HideHalfMade()
@@ -90,6 +107,14 @@ public sealed class Recovery(
         {
             containers.Update(container.Id, static c => c with { Phase = ContainerPhase.Removing });
         }
+    }
+
+    // As with a move: while it lasts nothing is made in the pod, and nobody stops or removes it.
+    private async Task AdoptAtStartAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        using var alone = gate.TryEnterAlone(sandbox.Id);
+        using var held = await locks.AcquireAsync(sandbox.Id, cancellationToken);
+        await AdoptAsync(sandbox, cancellationToken);
     }
 
     private async Task AdoptAsync(Sandbox sandbox, CancellationToken cancellationToken)

@@ -36,6 +36,9 @@ internal static partial class SandboxLog
     [LoggerMessage(211, LogLevel.Warning, "sandbox {SandboxId} publishes ports, but no plugin of CNI network {Network} has the capability portMappings: unless the network does it by itself, nothing is published")]
     public static partial void PortsNotAsked(ILogger logger, string sandboxId, string network);
 
+    [LoggerMessage(212, LogLevel.Warning, "sandbox {SandboxId}: handler {Handler} takes long to take it over; calls for this pod wait for that, those for others do not")]
+    public static partial void AdoptionTakesLong(ILogger logger, string sandboxId, string handler);
+
     [LoggerMessage(210, LogLevel.Debug, "a removal is still owed: {Reason}")]
     public static partial void StillOwed(ILogger logger, string reason);
 }
