@@ -69,7 +69,8 @@ public sealed partial class ReloadLoadTests(Suite suite, ITestOutputHelper outpu
     {
         if (i % 2 == 0)
         {
-            plugin.Install($"1.0.{i}");
+            // Now and then in a process of its own: the pod that stays moves there and back.
+            plugin.Install($"1.0.{i}", isolation: i % 20 == 0 ? "process" : "in-process");
         }
         else
         {

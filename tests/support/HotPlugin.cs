@@ -9,10 +9,10 @@ public sealed class HotPlugin(string folder, string id)
     public string Folder { get; } = Path.Combine(folder, id);
 
     /// <summary>Installs a version as packages do: copied beside, then renamed into place.</summary>
-    public void Install(string version, int[]? stateVersions = null, Action<JsonObject>? manifest = null, Action<string>? content = null)
+    public void Install(string version, int[]? stateVersions = null, Action<JsonObject>? manifest = null, Action<string>? content = null, string isolation = "in-process")
     {
         var fresh = Path.Combine(folder, $".{id}-{Guid.NewGuid():N}");
-        Write(fresh, version, stateVersions, manifest, content);
+        Write(fresh, version, stateVersions, json => Change(json, isolation, manifest), content);
         Remove();
         Directory.Move(fresh, Folder);
     }
@@ -33,6 +33,18 @@ public sealed class HotPlugin(string folder, string id)
         manifest?.Invoke(json);
         File.WriteAllText(Path.Combine(fresh, "plugin.json"), json.ToJsonString());
         content?.Invoke(fresh);
+    }
+
+    // A vendor's plugin says nothing and runs in a process of its own.
+    private static void Change(JsonObject json, string isolation, Action<JsonObject>? manifest)
+    {
+        json.Remove("isolation");
+        if (isolation != "process")
+        {
+            json["isolation"] = isolation;
+        }
+
+        manifest?.Invoke(json);
     }
 
     /// <summary>Takes the folder away in one step.</summary>

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.Json;
-using Berth.Abstractions;
 using Berth.Configuration;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using Berth.Abstractions;
-using Berth.Configuration;
 using Berth.Containers;
 using Berth.Containers.Cdi;
 using Berth.Containers.Checkpoints;

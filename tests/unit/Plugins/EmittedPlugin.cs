@@ -9,6 +9,9 @@ public enum EmittedKind
 {
     /// <summary>Its handler says in its check: not ready, "nothing behind it".</summary>
     Good,
+
+    /// <summary>The same; but its handler never answers to ListOwned.</summary>
+    HangsInList,
     ThrowsInConstructor,
 
     /// <summary>Its constructor waits until as many others are there as <see cref="EmittedPlugin.Meeting"/> has participants.</summary>
@@ -49,11 +52,15 @@ internal static class EmittedPlugin
     {
         var assembly = new PersistedAssemblyBuilder(new AssemblyName(name), typeof(object).Assembly);
         var module = assembly.DefineDynamicModule(name);
-        var handler = Implement(module, "Handler", typeof(IRuntimeHandler), TypeAttributes.NotPublic, static (method, il) =>
+        var handler = Implement(module, "Handler", typeof(IRuntimeHandler), TypeAttributes.NotPublic, (method, il) =>
         {
             if (method.Name == nameof(IRuntimeHandler.CheckAsync))
             {
                 ThrowUnavailable(il, "nothing behind it");
+            }
+            else if (kind == EmittedKind.HangsInList && method.Name == nameof(IRuntimeHandler.ListOwnedAsync))
+            {
+                ReturnNever(il, typeof(TaskCompletionSource<IReadOnlyList<OwnedObject>>));
             }
 
             ReturnDefault(method, il);
@@ -119,6 +126,14 @@ internal static class EmittedPlugin
         il.Emit(OpCodes.Callvirt, typeof(AppDomain).GetMethod(nameof(AppDomain.GetData))!);
         il.Emit(OpCodes.Castclass, typeof(Barrier));
         il.Emit(OpCodes.Callvirt, typeof(Barrier).GetMethod(nameof(Barrier.SignalAndWait), [])!);
+    }
+
+    // new TaskCompletionSource<T>().Task
+    private static void ReturnNever(ILGenerator il, Type source)
+    {
+        il.Emit(OpCodes.Newobj, source.GetConstructor([])!);
+        il.Emit(OpCodes.Callvirt, source.GetProperty(nameof(TaskCompletionSource.Task))!.GetMethod!);
+        il.Emit(OpCodes.Ret);
     }
 
     private static void ThrowUnavailable(ILGenerator il, string message)

@@ -238,6 +238,25 @@ public sealed class QuarantineTests : IDisposable
         Assert.Contains("InvalidCastException", entry.Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>From the quarantine on, and not before, whoever can end what hangs is asked to: at the fault that brings it, and at each after it.</summary>
+    [Fact]
+    public async Task Guard_QuarantinedWithCallsThatHang_AsksForTheirEnd()
+    {
+        var asked = new List<string>();
+        var inner = new Mock<IRuntimeHandler>();
+        inner.Setup(static h => h.DestroySandboxAsync(It.IsAny<DestroyRequest>(), It.IsAny<CancellationToken>())).Returns(new TaskCompletionSource().Task);
+        await using var handler = new GuardedHandler(inner.Object, new("p", "h", static _ => { }, _time, NullLogger.Instance, _standing, onQuarantined: asked.Add), _time, NullLogger.Instance);
+        for (var i = 1; i <= Options.Faults + 1; i++)
+        {
+            var call = handler.DestroySandboxAsync(new() { SandboxId = $"{i}", PrivateDirectory = "/p" }, default);
+            _time.Advance(PluginDeadlines.Destroy);
+            await Assert.ThrowsAsync<RuntimeException>(() => call);
+            Assert.Equal(Math.Max(0, i - Options.Faults + 1), asked.Count);
+        }
+
+        Assert.All(asked, static reason => Assert.Contains("gave no answer to DestroySandbox", reason, StringComparison.Ordinal));
+    }
+
     // Whatever happens in whatever order: it is quarantined for no less than the first time, and no more than the longest.
     [Fact]
     public void AnyHistory_StaysWithinItsBounds() => Gen.Int[0, 5].Array[1, 40].Sample(
