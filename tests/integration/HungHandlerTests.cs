@@ -65,7 +65,9 @@ public sealed class HungHandlerTests(RestartedGateway restarted) : IClassFixture
 
         await OthersAsync();
 
-        Assert.All(_hung, static h => Assert.False(h.Call.IsCompleted, $"{h.Verb} does not hang"));
+        // On a machine that is busy enough the shortest deadlines have come meanwhile.
+        Assert.All(_hung, static h => Assert.True(
+            !h.Call.IsCompleted || h.Call.Exception?.InnerException is { } e && e.Message.Contains("gave no answer to", StringComparison.Ordinal), $"{h.Verb} does not hang: {h.Call.Exception}"));
         await EndAsync(isolation);
     }
 
@@ -165,6 +167,7 @@ public sealed class HungHandlerTests(RestartedGateway restarted) : IClassFixture
     {
         await using var client = await ChannelClient.ConnectAsync((await Runtime.PortForwardAsync(new() { PodSandboxId = pod, Port = { 80 } })).Url, "v4.channel.k8s.io");
         await client.ReadToEndAsync();
+        throw new InvalidOperationException(client.Text(1));
     }
 
     private async Task AttachAsync(string container)
