@@ -3,6 +3,7 @@ using Berth.Containers;
 using Berth.Containers.Cdi;
 using Berth.Containers.Checkpoints;
 using Berth.Containers.Rootfs;
+using Berth.Containers.Spec;
 using Berth.Images;
 using Berth.Plugins;
 using Berth.Sandboxes;
@@ -100,6 +101,7 @@ public sealed class ContainerPlannerTests : IAsyncLifetime
             new ResourceClasses(new(new())),
             table,
             new(CgroupDriver.Cgroupfs),
+            HostFacts.Read(),
             TimeProvider.System);
     }
 
