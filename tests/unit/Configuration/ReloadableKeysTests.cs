@@ -15,11 +15,11 @@ public sealed class ReloadableKeysTests
     {
         ["plugins.folders"] = "PluginCatalogTests, HotPluginTests",
         ["plugins.signatures"] = "PluginCatalogTests.Load_KeyIsTakenFromTheList",
-        ["plugins.byId"] = "PluginCatalogTests.Load_OtherIsolation, Limits_OfAProcessThatRuns",
+        ["plugins.ID"] = "PluginCatalogTests.Load_OtherIsolation, Limits_OfAProcessThatRuns",
         ["health.faults"] = "Health.QuarantineTests.Limits_AreThoseInForce",
-        ["health.window"] = "Health.QuarantineTests.Limits_AreThoseInForce",
-        ["health.quarantine"] = "Health.QuarantineTests.Limits_AreThoseInForce",
-        ["health.longestQuarantine"] = "Health.QuarantineTests.Limits_AreThoseInForce",
+        ["health.windowSeconds"] = "Health.QuarantineTests.Limits_AreThoseInForce",
+        ["health.quarantineSeconds"] = "Health.QuarantineTests.Limits_AreThoseInForce",
+        ["health.longestQuarantineSeconds"] = "Health.QuarantineTests.Limits_AreThoseInForce",
         ["handlers"] = "ConfigurationReloadTests.Edits, PluginCatalogTests.Load_OtherAnnotations",
         ["selection.default"] = "ConfigurationReloadTests.Edits",
         ["selection.annotations.keys"] = "HandlerSelectorTests, of the snapshot's options",
@@ -34,30 +34,34 @@ public sealed class ReloadableKeysTests
         ["checkpoints.restoreImages"] = "CheckpointSources reads it at each restore",
     };
 
-    public static TheoryData<string> Leaves => [.. LeavesOf(typeof(BerthOptions), "")];
+    public static TheoryData<string, string> Leaves => [.. LeavesOf(typeof(BerthOptions), "")];
 
     [Theory, MemberData(nameof(Leaves))]
-    public void Key_IsDeclared_AndAReloadDoesWithItWhatIsDeclared(string key)
+    public void Key_IsDeclared_AndAReloadDoesWithItWhatIsDeclared(string key, string property)
     {
         var declared = RestartKeys.All.Where(k => key == k || key.StartsWith(k + ".", StringComparison.Ordinal)).ToList();
         Assert.True(declared.Count + (Reloads.ContainsKey(key) ? 1 : 0) == 1, $"{key} is to be in RestartKeys or in the table of this test, and not in both");
 
         var before = new BerthOptions();
-        var after = With(before, key.Split('.'));
+        var after = With(before, property.Split('.'));
         Assert.Equal(declared, RestartKeys.Changed(before, after));
-        Assert.Equal(Read(declared.Count > 0 ? before : after, key), Read(RestartKeys.Keep(before, after), key));
+        Assert.Equal(Read(declared.Count > 0 ? before : after, property), Read(RestartKeys.Keep(before, after), property));
     }
 
     [Fact]
-    public void Table_NamesOnlyKeysThatThereAre() => Assert.Empty(Reloads.Keys.Except(LeavesOf(typeof(BerthOptions), "")));
+    public void Table_NamesOnlyKeysThatThereAre() => Assert.Empty(Reloads.Keys.Except(LeavesOf(typeof(BerthOptions), "").Select(static l => l.Key)));
 
     // A record of our own is a level; what is listed, mapped or counted is a leaf. Where it was read from is no key.
-    private static IEnumerable<string> LeavesOf(Type type, string prefix) =>
+    private static IEnumerable<(string Key, string Property)> LeavesOf(Type type, string prefix) =>
         from property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         where property.CanWrite && property.Name is not (nameof(BerthOptions.Sources) or nameof(BerthOptions.SourcePrint))
         let path = prefix + JsonNamingPolicy.CamelCase.ConvertName(property.Name)
-        from leaf in IsLevel(property.PropertyType) ? LeavesOf(property.PropertyType, path + ".") : [path]
+        from leaf in IsLevel(property.PropertyType) ? LeavesOf(property.PropertyType, path + ".") : [(KeyOf(path, property.PropertyType), path)]
         select leaf;
+
+    // As the file has it.
+    private static string KeyOf(string path, Type type) =>
+        type == typeof(TimeSpan) ? (path.EndsWith("Time", StringComparison.Ordinal) ? path[..^"Time".Length] : path) + "Seconds" : path.Replace("plugins.byId", "plugins.ID", StringComparison.Ordinal);
 
     private static bool IsLevel(Type type) => type.Namespace == typeof(BerthOptions).Namespace && type != typeof(SignatureOptions);
 
