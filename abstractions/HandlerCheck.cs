@@ -118,6 +118,13 @@ public sealed record HandlerFeatures
     /// <summary><see cref="ISandbox.OpenPortAsync"/>.</summary>
     public bool OpensPorts { get; init; }
 
+    /// <summary>
+    /// The pod's memory and processors are what the handler has made of <see cref="PrepareSandboxRequest.Resources"/>, as those of a VM
+    /// are, and <see cref="ISandbox.UpdateResourcesAsync"/> alone can change them. The gateway then limits the memory of the pod's cgroup
+    /// no further.
+    /// </summary>
+    public bool HoldsPodSize { get; init; }
+
     /// <summary><see cref="IRuntimeHandler.PrepareImageAsync"/>.</summary>
     public bool OwnsImageStore { get; init; }
 

@@ -134,6 +134,7 @@ internal static class GatewayServices
         .AddSingleton<SandboxUsage>()
         .AddSingleton<SandboxFiles>()
         .AddSingleton<SandboxNamespaces>()
+        .AddSingleton<SandboxLimits>()
         .AddSingleton<SandboxCgroups>()
         .AddSingleton<SandboxNetwork>()
         .AddSingleton<SandboxSpecBuilder>()

@@ -34,6 +34,7 @@ internal static class FeatureNames
             ("attach", features.Attach),
             ("checkpoint", features.Checkpoint),
             ("opens ports", features.OpensPorts),
+            ("holds the pod's size", features.HoldsPodSize),
             ("own image store", features.OwnsImageStore),
             ("adopts live", features.AdoptsLive),
         }.Where(static f => f.Has).Select(static f => f.Name);

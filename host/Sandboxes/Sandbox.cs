@@ -81,6 +81,9 @@ public sealed record Sandbox : IRecord
     /// <summary>cgroups that the gateway made and must remove, deepest first.</summary>
     public IReadOnlyList<string> OwnedCgroups { get; init; } = [];
 
+    /// <summary>Who sets the limits of the pod's cgroup, for the status.</summary>
+    public string LimitedBy { get; init; } = "";
+
     /// <summary>A stop has run to its end: nothing runs and the network is given back.</summary>
     public bool Ended { get; init; }
 

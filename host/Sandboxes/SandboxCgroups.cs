@@ -5,18 +5,20 @@ using Berth.Linux;
 namespace Berth.Sandboxes;
 
 /// <summary>The pod's cgroups: made before anything runs in them, removed last; also the way to stop a pod whose handler is gone.</summary>
-public sealed class SandboxCgroups(Cgroups cgroups, CgroupTree tree, SandboxRegistry registry, KeyedLock locks)
+public sealed class SandboxCgroups(Cgroups cgroups, CgroupTree tree, SandboxRegistry registry, SandboxLimits limits, KeyedLock locks)
 {
     // Pods may share parents, which one at a time makes and unmakes. No sandbox has this id.
     private const string Parents = "parents of pods' cgroups";
 
-    /// <summary>Makes the pod's cgroup where the kubelet has not, and the overhead cgroup within it.</summary>
+    /// <summary>Makes the pod's cgroup where the kubelet has not, with the pod's limits, and the overhead cgroup within it.</summary>
     public async Task CreateAsync(Sandbox sandbox)
     {
         using var held = await locks.AcquireAsync(Parents, CancellationToken.None);
         var planned = cgroups.Plan(sandbox.Cgroup.OverheadPath, registry.All().SelectMany(static s => s.OwnedCgroups).ToHashSet());
         registry.Update(sandbox.Id, s => s with { OwnedCgroups = planned });
         cgroups.Create(sandbox.Cgroup.OverheadPath);
+        var limitedBy = await limits.ApplyAsync(sandbox with { OwnedCgroups = planned });
+        registry.Update(sandbox.Id, s => s with { LimitedBy = limitedBy });
     }
 
     /// <summary>Kills every process of the pod and waits for the end.</summary>

@@ -15,6 +15,7 @@ public sealed class SandboxPlanner(
     SandboxNetwork network,
     SandboxPaths paths,
     UserNamespaceSupport users,
+    SandboxLimits limits,
     BerthMetrics metrics,
     Notices notices,
     TimeProvider time)
@@ -54,6 +55,7 @@ public sealed class SandboxPlanner(
         }
 
         RefuseSctp(spec, features);
+        limits.Check(spec, entry);
         if (!hostNetwork)
         {
             _ = network.RequireConfiguration();

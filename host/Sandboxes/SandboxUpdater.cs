@@ -1,16 +1,18 @@
 using Berth.Abstractions;
 using Berth.Common;
 using Berth.Containers;
+using Berth.Containers.Spec;
+using Berth.Plugins;
 
 namespace Berth.Sandboxes;
 
 /// <summary>
-/// UpdatePodSandboxResources. The limits of the pod's cgroup are its maker's, the kubelet's; what the pod's handler holds
-/// beside it (a VM's memory and processors) grows and shrinks here.
+/// UpdatePodSandboxResources: the limits of the pod's cgroup where the gateway has made it, see <see cref="SandboxLimits"/>, and what the
+/// pod's handler holds beside it (a VM's memory and processors).
 /// </summary>
-public sealed class SandboxUpdater(SandboxRegistry registry, SandboxObjects objects, KeyedLock locks)
+public sealed class SandboxUpdater(SandboxRegistry registry, SandboxObjects objects, SandboxLimits limits, HandlerTable handlers, KeyedLock locks)
 {
-    /// <summary>Null leaves a figure as it is.</summary>
+    /// <summary>Null leaves all figures as they are, and so does a figure that a message leaves out.</summary>
     public async Task UpdateAsync(string id, ContainerResources? overhead, ContainerResources? resources, CancellationToken cancellationToken)
     {
         using var held = await locks.AcquireAsync(id, cancellationToken);
@@ -20,16 +22,28 @@ public sealed class SandboxUpdater(SandboxRegistry registry, SandboxObjects obje
             throw RuntimeException.FailedPrecondition($"sandbox {id} is not ready: its resources cannot be updated");
         }
 
-        var spec = sandbox.Spec with { Overhead = overhead ?? sandbox.Spec.Overhead, Resources = resources ?? sandbox.Spec.Resources };
+        var spec = sandbox.Spec with { Overhead = Merge(sandbox.Spec.Overhead, overhead), Resources = Merge(sandbox.Spec.Resources, resources) };
+        limits.Check(spec, handlers.Current.Find(sandbox.HandlerKey));
+        await ResizeAsync(sandbox, spec);
+        var limitedBy = await limits.ApplyAsync(sandbox with { Spec = spec });
+        registry.Update(id, s => s with { Spec = spec, LimitedBy = limitedBy });
+    }
+
+    private async Task ResizeAsync(Sandbox sandbox, PodSandboxSpec spec)
+    {
         try
         {
-            await objects.Require(id).UpdateResourcesAsync(PodSize.Of(spec), CancellationToken.None);
+            await objects.Require(sandbox.Id).UpdateResourcesAsync(PodSize.Of(spec), CancellationToken.None);
         }
-        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotSupported)
+        catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotSupported && !HoldsTheSize(sandbox))
         {
-            // This handler holds nothing of that size: the cgroup, which the caller has changed already, is all there is.
+            // It holds nothing of that size: the cgroup is all there is.
         }
-
-        registry.Update(id, s => s with { Spec = spec });
     }
+
+    // A kubelet takes the refusal (Unimplemented) for what it is, and goes on.
+    private bool HoldsTheSize(Sandbox sandbox) => handlers.Current.Find(sandbox.HandlerKey)?.Handler is { Health.Features.HoldsPodSize: true };
+
+    private static ContainerResources? Merge(ContainerResources? old, ContainerResources? change) =>
+        change is null ? old : ResourceChange.Merge(old ?? new(), change);
 }

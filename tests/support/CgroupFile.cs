@@ -34,6 +34,20 @@ public static class CgroupFile
         return lines.Select(static l => l.Split(':', 3)).First(l => Unified ? l[0] == "0" : l[1].Split(',').Contains(controller))[2];
     }
 
+    /// <summary>A cgroup's own limits: memory, the quota of processor time, and its weight; null for none.</summary>
+    public static (long? Memory, long? Quota, long Weight) Limits(string path)
+    {
+        var memory = Number(At(path, "memory", "memory.limit_in_bytes", "memory.max"));
+        var quota = Number(At(path, "cpu", "cpu.cfs_quota_us", "cpu.max").Split(' ')[0]);
+        return (memory, quota, long.Parse(At(path, "cpu", "cpu.shares", "cpu.weight")));
+
+        // v1 says none by a number near 2^63, or by -1.
+        static long? Number(string text) => long.TryParse(text, out var number) && number is >= 0 and < 1L << 62 ? number : null;
+    }
+
+    private static string At(string path, string controller, string version1, string version2) =>
+        File.ReadAllText($"{(Unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/" + controller)}{path}/{(Unified ? version2 : version1)}").Trim();
+
     /// <summary>The folder of a cgroup on version 2.</summary>
     public static string Folder(string path) => "/sys/fs/cgroup" + path;
 

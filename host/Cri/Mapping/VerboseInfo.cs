@@ -32,6 +32,7 @@ internal static class VerboseInfo
         sandbox.NamespacePaths,
         sandbox.Cgroup,
         sandbox.OwnedCgroups,
+        CgroupLimitsAreSetBy = sandbox.LimitedBy,
         sandbox.Spec.Resources,
         sandbox.Spec.Overhead,
         sandbox.Network,

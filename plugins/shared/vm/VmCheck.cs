@@ -85,6 +85,7 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         Terminal = true,
         Stdin = true,
         LimitUpdates = true,
+        HoldsPodSize = true,
         ExecSignals = true,
         ExecTerminal = true,
         Attach = true,
