@@ -183,8 +183,12 @@ internal static class GatewayServices
         .AddSingleton<ContainerExec>()
         .AddSingleton<ContainerUpdater>()
         .AddSingleton<ContainerLogs>()
+        .AddSingleton<LayerWalk>(static s => s.GetRequiredService<Snapshots>().Usage)
+        .AddHostedSingleton<WritableLayers>()
         .AddSingleton<ContainerUsage>()
         .AddSingleton<PodEvents>()
+        .AddSingleton<CgroupDetailReader>()
+        .AddSingleton<MetricDetails>()
         .AddSingleton<PodSeriesReader>()
         .AddSingleton<PodPage>(static s => async cancellationToken =>
             PluginProcessText.Write(s.GetRequiredService<PluginProcessReader>()())

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Berth.Abstractions;
 using Berth.Images;
 using Berth.Linux;
@@ -8,60 +7,46 @@ using Berth.Sandboxes;
 
 namespace Berth.Containers;
 
-/// <summary>A container's usage, with that of its writable layer.</summary>
-public sealed record ContainerUsageSample(ResourceUsage Usage, ulong? UsageNanoCores, long WritableBytes, long WritableInodes, string WritableMountpoint);
+/// <summary>A container's usage, with that of its writable layer; null where it is not measured yet.</summary>
+public sealed record ContainerUsageSample(ResourceUsage Usage, ulong? UsageNanoCores, TreeUsage? Writable, string WritableMountpoint);
 
 /// <summary>Usage of containers, from the sampler's memory; a handler is asked only where the host has no cgroup to read.</summary>
 public sealed class ContainerUsage(
-    CgroupSampler sampler, HandlerSamples samples, Snapshots snapshots, ImageFileSystem fileSystem, SandboxObjects objects, HandlerTable handlers, SandboxRegistry sandboxes, TimeProvider time)
+    CgroupSampler sampler, HandlerSamples samples, WritableLayers layers, ImageFileSystem fileSystem, SandboxObjects objects, HandlerTable handlers, SandboxRegistry sandboxes)
 {
-    // A walk of the layer: kubelets ask every ten seconds and can wait for this figure.
-    private static readonly TimeSpan WalkPeriod = TimeSpan.FromSeconds(30);
-
-    private readonly ConcurrentDictionary<string, (TreeUsage Usage, DateTimeOffset At)> _writable = new();
-
     /// <summary>The newest sample, or null for a container that does not run.</summary>
     public async Task<ContainerUsageSample?> GetAsync(Container container, CancellationToken cancellationToken)
     {
-        if (await ReadAsync(container, cancellationToken) is not { } sample)
-        {
-            return null;
-        }
+        var sample = IsTold(container) ? await AskAsync(container, cancellationToken) : await sampler.GetAsync(container.Id, cancellationToken);
+        return sample is null ? null : With(sample, Told(sample.Usage) ?? await layers.GetAsync(container.Id, cancellationToken));
+    }
 
-        var writable = sample.Usage is { WritableLayerBytes: { } bytes, WritableLayerInodes: { } inodes }
-            ? new((long)bytes, (long)inodes)
-            : await WritableAsync(container.Id, cancellationToken);
-        return new(sample.Usage, sample.UsageNanoCores, writable.Bytes, writable.Inodes, fileSystem.MountPoint);
+    /// <summary>The last samples of many, by id: where there is one nothing is read, whatever its age, which the sampler bounds.</summary>
+    public async Task<IReadOnlyDictionary<string, ContainerUsageSample?>> GetAsync(IReadOnlyList<Container> containers, CancellationToken cancellationToken)
+    {
+        var told = containers.Where(IsTold).ToList();
+        var asked = await Task.WhenAll(told.Select(c => AskAsync(c, cancellationToken)));
+        var read = containers.Except(told).Select(static c => c.Id).ToList();
+        var last = await sampler.LastAsync(read, cancellationToken);
+        return told.Select(static c => c.Id).Zip(asked).Concat(read.Select(id => (id, last.GetValueOrDefault(id))))
+            .ToDictionary(static s => s.Item1, s => s.Item2 is { } sample ? With(sample, Told(sample.Usage) ?? layers.Last(s.Item1)) : null);
     }
 
     public void Forget(string containerId)
     {
-        _writable.TryRemove(containerId, out _);
+        layers.Forget(containerId);
         samples.Forget(containerId);
     }
 
-    private async Task<TreeUsage> WritableAsync(string id, CancellationToken cancellationToken)
-    {
-        if (_writable.TryGetValue(id, out var known) && time.GetUtcNow() - known.At < WalkPeriod)
-        {
-            return known.Usage;
-        }
+    private static TreeUsage? Told(ResourceUsage usage) => usage is { WritableLayerBytes: { } bytes, WritableLayerInodes: { } inodes } ? new((long)bytes, (long)inodes) : null;
 
-        var usage = await Task.Run(() => snapshots.Usage(id), cancellationToken);
-        _writable[id] = (usage, time.GetUtcNow());
-        return usage;
-    }
+    private ContainerUsageSample With(UsageSample sample, TreeUsage? writable) => new(sample.Usage, sample.UsageNanoCores, writable, fileSystem.MountPoint);
 
-    private async Task<UsageSample?> ReadAsync(Container container, CancellationToken cancellationToken)
-    {
-        var fromHandler = sandboxes.Get(container.SandboxId)?.HandlerKey is { } key && handlers.Current.Find(key)?.Handler is { Health.Features.Stats: StatsSource.Handler };
-        if (!fromHandler)
-        {
-            return await sampler.GetAsync(container.Id, cancellationToken);
-        }
+    private bool IsTold(Container container) =>
+        sandboxes.Get(container.SandboxId)?.HandlerKey is { } key && handlers.Current.Find(key)?.Handler is { Health.Features.Stats: StatsSource.Handler };
 
-        return container.Phase == ContainerPhase.Running && objects.Find(container.SandboxId)?.FindContainer(container.Id) is { } live
+    private async Task<UsageSample?> AskAsync(Container container, CancellationToken cancellationToken) =>
+        container.Phase == ContainerPhase.Running && objects.Find(container.SandboxId)?.FindContainer(container.Id) is { } live
             ? samples.Take(container.Id, await live.StatsAsync(cancellationToken))
             : null;
-    }
 }

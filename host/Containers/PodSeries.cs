@@ -20,29 +20,23 @@ public sealed record PodSeries(PodMetric Metric, IReadOnlyList<string> LabelValu
 public sealed record PodSeriesSet(string SandboxId, DateTimeOffset Time, IReadOnlyList<PodSeries> OfPod, IReadOnlyDictionary<string, IReadOnlyList<PodSeries>> OfContainers);
 
 /// <summary>Reads the series of all pods that are ready.</summary>
-public sealed class PodSeriesReader(SandboxRegistry sandboxes, SandboxUsage sandboxUsage, ContainerRegistry containers, ContainerUsage containerUsage)
+public sealed class PodSeriesReader(SandboxRegistry sandboxes, SandboxUsage sandboxUsage, ContainerRegistry containers, ContainerUsage containerUsage, MetricDetails details)
 {
     public async Task<IReadOnlyList<PodSeriesSet>> ReadAsync(CancellationToken cancellationToken)
     {
         var ready = sandboxes.List().Where(static s => s.Phase == SandboxPhase.Ready).ToList();
         var usage = await sandboxUsage.GetAsync(ready, cancellationToken);
-        var running = containers.List().Where(static c => c.Phase == ContainerPhase.Running).ToLookup(static c => c.SandboxId);
-        return await Task.WhenAll(ready
-            .Where(s => usage.GetValueOrDefault(s.Id) is not null)
-            .Select(s => ReadAsync(s, usage[s.Id]!, running[s.Id], cancellationToken)));
-    }
-
-    private async Task<PodSeriesSet> ReadAsync(Sandbox sandbox, SandboxUsageSample sample, IEnumerable<Container> running, CancellationToken cancellationToken)
-    {
-        var ofContainers = new Dictionary<string, IReadOnlyList<PodSeries>>();
-        foreach (var container in running)
-        {
-            if (await containerUsage.GetAsync(container, cancellationToken) is { } used)
-            {
-                ofContainers[container.Id] = PodMetrics.OfContainer(sandbox, container, used);
-            }
-        }
-
-        return new(sandbox.Id, sample.Usage.Timestamp, PodMetrics.OfPod(sandbox, sample), ofContainers);
+        var running = containers.List().Where(static c => c.Phase == ContainerPhase.Running).ToList();
+        var used = await containerUsage.GetAsync(running, cancellationToken);
+        var more = await details.OfContainersAsync(running);
+        var ofPod = running.ToLookup(static c => c.SandboxId);
+        return
+        [
+            .. ready.Where(s => usage.GetValueOrDefault(s.Id) is not null).Select(s => new PodSeriesSet(
+                s.Id,
+                usage[s.Id]!.Usage.Timestamp,
+                PodMetrics.OfPod(s, usage[s.Id]!, details.OfPod(s)),
+                ofPod[s.Id].Where(c => used.GetValueOrDefault(c.Id) is not null).ToDictionary(static c => c.Id, c => PodMetrics.OfContainer(s, c, used[c.Id]!, more[c.Id])))),
+        ];
     }
 }

@@ -51,17 +51,26 @@ public sealed class CgroupSampler(CgroupLayout layout, TimeProvider timeProvider
 
         if (!cgroup.IsFresh(FreshTime))
         {
-            try
-            {
-                await Task.Run(() => cgroup.Refresh(FreshTime), CancellationToken.None).WaitAsync(ReadTimeLimit, timeProvider, cancellationToken);
-            }
-            catch (TimeoutException)
-            {
-                // The look goes on by itself; the next caller has it.
-            }
+            await WithinLimitAsync(() => cgroup.Refresh(FreshTime), cancellationToken);
         }
 
         return cgroup.Last;
+    }
+
+    /// <summary>
+    /// The last samples of many, by id: what was ever read is not read again here, for the loop does that. An id without a sample is
+    /// left out.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<string, UsageSample>> LastAsync(IReadOnlyList<string> ids, CancellationToken cancellationToken)
+    {
+        var cgroups = ids.Select(id => (Id: id, Cgroup: _cgroups.GetValueOrDefault(id))).Where(static c => c.Cgroup is not null).ToList();
+        var fresh = cgroups.Where(static c => c.Cgroup!.Last is null).Select(static c => c.Cgroup!).ToList();
+        if (fresh.Count > 0)
+        {
+            await WithinLimitAsync(() => fresh.ForEach(static c => c.Refresh(FreshTime)), cancellationToken);
+        }
+
+        return cgroups.Where(static c => c.Cgroup!.Last is not null).ToDictionary(static c => c.Id, static c => c.Cgroup!.Last!);
     }
 
     /// <inheritdoc/>
@@ -73,6 +82,18 @@ public sealed class CgroupSampler(CgroupLayout layout, TimeProvider timeProvider
         }
 
         base.Dispose();
+    }
+
+    private async Task WithinLimitAsync(Action look, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Run(look, CancellationToken.None).WaitAsync(ReadTimeLimit, timeProvider, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // The look goes on by itself; the next caller has it.
+        }
     }
 
     /// <inheritdoc/>

@@ -34,14 +34,35 @@ public sealed class SandboxLimits(Cgroups cgroups, CgroupTree tree, SandboxRegis
 
         if (registry.All().FirstOrDefault(s => s.Cgroup.Path == sandbox.Cgroup.Path && s.Spec.Uid != sandbox.Spec.Uid) is { } other)
         {
-            Lift(other);
+            await LiftAsync(other);
             return Shared;
         }
 
-        var limits = JsonSerializer.SerializeToElement(Of(sandbox.Spec, handlers.Current.Find(sandbox.HandlerKey)), OciJson.Default.OciResources);
+        return await SetAsync(sandbox, Of(sandbox.Spec, handlers.Current.Find(sandbox.HandlerKey))) ? Own : "nobody: the pod asks for none";
+    }
+
+    // What was the limit of one pod must not be that of two.
+    private async Task LiftAsync(Sandbox other)
+    {
+        if (other.LimitedBy == Own)
+        {
+            var had = Of(other.Spec, handlers.Current.Find(other.HandlerKey));
+            await SetAsync(other, new()
+            {
+                Memory = had.Memory is null ? null : new() { Limit = had.Memory.Limit is null ? null : -1, Swap = had.Memory.Swap is null ? null : -1 },
+                Cpu = had.Cpu is null ? null : new() { Quota = had.Cpu.Quota is null ? null : -1, Shares = had.Cpu.Shares is null ? null : UsualShares },
+            });
+            registry.Update(other.Id, static s => s with { LimitedBy = Shared });
+        }
+    }
+
+    // False: there is nothing to set.
+    private async Task<bool> SetAsync(Sandbox sandbox, OciResources resources)
+    {
+        var limits = JsonSerializer.SerializeToElement(resources, OciJson.Default.OciResources);
         if (!limits.EnumerateObject().Any())
         {
-            return "nobody: the pod asks for none";
+            return false;
         }
 
         try
@@ -52,6 +73,7 @@ public sealed class SandboxLimits(Cgroups cgroups, CgroupTree tree, SandboxRegis
             }
 
             _limits.Apply(sandbox.Cgroup.Path, limits);
+            return true;
         }
         catch (IOException e)
         {
@@ -59,19 +81,6 @@ public sealed class SandboxLimits(Cgroups cgroups, CgroupTree tree, SandboxRegis
                 RuntimeErrorCode.InvalidArgument,
                 $"pod {sandbox.Spec.Namespace}/{sandbox.Spec.Name}: its resources and overhead cannot be the limits of its cgroup {sandbox.Cgroup.Path}: {e.Message}; give others",
                 e);
-        }
-
-        return Own;
-    }
-
-    // What was the limit of one pod must not be that of two.
-    private void Lift(Sandbox other)
-    {
-        if (other.LimitedBy == Own)
-        {
-            var none = new OciResources { Memory = new() { Limit = -1, Swap = -1 }, Cpu = new() { Quota = -1, Shares = UsualShares } };
-            _limits.Apply(other.Cgroup.Path, JsonSerializer.SerializeToElement(none, OciJson.Default.OciResources));
-            registry.Update(other.Id, static s => s with { LimitedBy = Shared });
         }
     }
 

@@ -19,14 +19,35 @@ public sealed class SandboxUsage(CgroupSampler sampler, HandlerSamples samples, 
     private static readonly TimeSpan FreshTime = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, (IReadOnlyList<LinkUsage> Links, DateTimeOffset At)> _links = new();
+    private int _looking;
 
-    /// <summary>The newest sample of each; null for one that is not ready or cannot be read.</summary>
+    /// <summary>The newest sample; null for a pod that is not ready or cannot be read.</summary>
+    public async Task<SandboxUsageSample?> GetAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        if (sandbox.Phase != SandboxPhase.Ready)
+        {
+            return null;
+        }
+
+        await Task.Run(() => ReadLinks(Stale([sandbox])), cancellationToken);
+        var usage = IsTold(sandbox) ? await AskAsync(sandbox, cancellationToken) : await sampler.GetAsync(sandbox.Id, cancellationToken);
+        return With(sandbox, usage);
+    }
+
+    /// <summary>
+    /// The last samples of many, by id. What was read before is read again beside the call, not within it: a list of hundreds of pods
+    /// answers at once, and the next one has it.
+    /// </summary>
     public async Task<IReadOnlyDictionary<string, SandboxUsageSample?>> GetAsync(IReadOnlyList<Sandbox> sandboxes, CancellationToken cancellationToken)
     {
         var ready = sandboxes.Where(static s => s.Phase == SandboxPhase.Ready).ToList();
-        await Task.Run(() => ReadLinks(ready), cancellationToken);
-        var samples = await Task.WhenAll(ready.Select(async s => (s.Id, Sample: await ReadAsync(s, cancellationToken))));
-        return samples.ToDictionary(static s => s.Id, static s => s.Sample);
+        await Task.Run(() => ReadLinks([.. ready.Where(s => s.Network is not null && !_links.ContainsKey(s.Id))]), cancellationToken);
+        RefreshLinks(Stale(ready));
+        var told = ready.Where(IsTold).ToList();
+        var asked = await Task.WhenAll(told.Select(s => AskAsync(s, cancellationToken)));
+        var last = await sampler.LastAsync([.. ready.Except(told).Select(static s => s.Id)], cancellationToken);
+        return told.Zip(asked).Concat(ready.Except(told).Select(s => (s, last.GetValueOrDefault(s.Id))))
+            .ToDictionary(static s => s.Item1.Id, s => With(s.Item1, s.Item2));
     }
 
     /// <summary>Begins to sample a pod's cgroup.</summary>
@@ -40,36 +61,54 @@ public sealed class SandboxUsage(CgroupSampler sampler, HandlerSamples samples, 
         _links.TryRemove(id, out _);
     }
 
-    private async Task<SandboxUsageSample?> ReadAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    private SandboxUsageSample? With(Sandbox sandbox, UsageSample? sample)
     {
         var (links, at) = _links.GetValueOrDefault(sandbox.Id, ([], time.GetUtcNow()));
-        return await UsageAsync(sandbox, cancellationToken) is { } sample ? new(sample.Usage, sample.UsageNanoCores, links, at) : null;
+        return sample is null ? null : new(sample.Usage, sample.UsageNanoCores, links, at);
     }
 
-    private async Task<UsageSample?> UsageAsync(Sandbox sandbox, CancellationToken cancellationToken)
-    {
-        if (handlers.Current.Find(sandbox.HandlerKey)?.Handler is not { Health.Features.Stats: StatsSource.Handler })
-        {
-            return await sampler.GetAsync(sandbox.Id, cancellationToken);
-        }
+    private bool IsTold(Sandbox sandbox) => handlers.Current.Find(sandbox.HandlerKey)?.Handler is { Health.Features.Stats: StatsSource.Handler };
 
-        return objects.Find(sandbox.Id) is { } live ? samples.Take(sandbox.Id, await live.StatsAsync(cancellationToken)) : null;
-    }
+    private async Task<UsageSample?> AskAsync(Sandbox sandbox, CancellationToken cancellationToken) =>
+        objects.Find(sandbox.Id) is { } live ? samples.Take(sandbox.Id, await live.StatsAsync(cancellationToken)) : null;
 
-    private void ReadLinks(IReadOnlyList<Sandbox> sandboxes)
+    private List<Sandbox> Stale(IReadOnlyList<Sandbox> sandboxes)
     {
         var now = time.GetUtcNow();
-        var stale = sandboxes
-            .Where(s => s.Network is not null && (!_links.TryGetValue(s.Id, out var known) || now - known.At > FreshTime))
-            .ToDictionary(static s => s.Network!.NamespacePath, static s => s.Id);
+        return [.. sandboxes.Where(s => s.Network is not null && (!_links.TryGetValue(s.Id, out var known) || now - known.At > FreshTime))];
+    }
+
+    // One look at a time: who comes while it is under way gets what there is.
+    private void RefreshLinks(List<Sandbox> stale)
+    {
+        if (stale.Count > 0 && Interlocked.Exchange(ref _looking, 1) == 0)
+        {
+            _ = Task.Run(() =>
+            {
+                try
+                {
+                    ReadLinks(stale);
+                }
+                finally
+                {
+                    Volatile.Write(ref _looking, 0);
+                }
+            });
+        }
+    }
+
+    private void ReadLinks(List<Sandbox> stale)
+    {
         if (stale.Count == 0)
         {
             return;
         }
 
-        foreach (var (path, links) in LinkUsage.ReadAll([.. stale.Keys]))
+        var now = time.GetUtcNow();
+        var byPath = stale.ToDictionary(static s => s.Network!.NamespacePath, static s => s.Id);
+        foreach (var (path, links) in LinkUsage.ReadAll([.. byPath.Keys]))
         {
-            _links[stale[path]] = ([.. links.Where(static l => l.Name != "lo")], now);
+            _links[byPath[path]] = ([.. links.Where(static l => l.Name != "lo")], now);
         }
     }
 }

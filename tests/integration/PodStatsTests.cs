@@ -92,6 +92,16 @@ public sealed class PodStatsTests(Suite suite)
         var all = metrics!.Metrics.Concat(metrics.ContainerMetrics.SelectMany(static c => c.Metrics)).ToList();
         Assert.All(all, m => Assert.Equal(descriptors[m.Name].LabelKeys.Count, m.LabelValues.Count));
         Assert.Contains(all, static m => m.Name == "container_network_receive_bytes_total");
+        // What only some kernels have, or only where something has happened, is not asked for.
+        Assert.Superset(
+            new HashSet<string>
+            {
+                "cpu_usage_seconds_total", "cpu_user_seconds_total", "cpu_system_seconds_total", "cpu_cfs_periods_total", "cpu_cfs_throttled_periods_total", "cpu_cfs_throttled_seconds_total",
+                "memory_usage_bytes", "memory_working_set_bytes", "memory_rss", "memory_cache", "memory_mapped_file", "memory_failcnt", "memory_failures_total", "oom_events_total",
+                "processes", "threads", "threads_max", "file_descriptors", "sockets", "ulimits_soft",
+                "spec_memory_limit_bytes", "spec_memory_swap_limit_bytes", "spec_memory_reservation_limit_bytes", "fs_limit_bytes", "fs_inodes_total", "fs_inodes_free",
+            },
+            metrics.ContainerMetrics[0].Metrics.Select(static m => m.Name["container_".Length..]).ToHashSet());
         Assert.Contains(metrics.ContainerMetrics[0].Metrics, static m => m.Name == "container_memory_working_set_bytes" && m.Value.Value > 0);
 
         using var http = new HttpClient();

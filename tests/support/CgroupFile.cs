@@ -39,14 +39,18 @@ public static class CgroupFile
     {
         var memory = Number(At(path, "memory", "memory.limit_in_bytes", "memory.max"));
         var quota = Number(At(path, "cpu", "cpu.cfs_quota_us", "cpu.max").Split(' ')[0]);
-        return (memory, quota, long.Parse(At(path, "cpu", "cpu.shares", "cpu.weight")));
+        return (memory, quota, Number(At(path, "cpu", "cpu.shares", "cpu.weight")) ?? 0);
 
         // v1 says none by a number near 2^63, or by -1.
         static long? Number(string text) => long.TryParse(text, out var number) && number is >= 0 and < 1L << 62 ? number : null;
     }
 
-    private static string At(string path, string controller, string version1, string version2) =>
-        File.ReadAllText($"{(Unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/" + controller)}{path}/{(Unified ? version2 : version1)}").Trim();
+    // systemd takes a controller from a slice that needs it no more.
+    private static string At(string path, string controller, string version1, string version2)
+    {
+        var file = $"{(Unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/" + controller)}{path}/{(Unified ? version2 : version1)}";
+        return File.Exists(file) ? File.ReadAllText(file).Trim() : "";
+    }
 
     /// <summary>The folder of a cgroup on version 2.</summary>
     public static string Folder(string path) => "/sys/fs/cgroup" + path;

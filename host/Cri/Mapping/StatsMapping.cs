@@ -26,12 +26,12 @@ internal static class StatsMapping
             stats.Memory = Memory(sample.Usage);
             stats.Swap = Swap(sample.Usage, timestamp);
             stats.Io = Io(sample.Usage);
-            stats.WritableLayer = new()
+            stats.WritableLayer = sample.Writable is not { } writable ? null : new()
             {
                 Timestamp = timestamp,
                 FsId = new() { Mountpoint = sample.WritableMountpoint },
-                UsedBytes = Value((ulong)Math.Max(0, sample.WritableBytes)),
-                InodesUsed = Value((ulong)Math.Max(0, sample.WritableInodes)),
+                UsedBytes = Value((ulong)Math.Max(0, writable.Bytes)),
+                InodesUsed = Value((ulong)Math.Max(0, writable.Inodes)),
             };
         }
 

@@ -71,7 +71,7 @@ public sealed class AnswersTests
     {
         var usage = new ResourceUsage { Timestamp = Records.Created, CpuNanoseconds = 5, MemoryWorkingSetBytes = 7 };
 
-        var stats = StatsMapping.ToProto(Records.Container(), new(usage, null, 4096, 3, "/var/lib/berth"));
+        var stats = StatsMapping.ToProto(Records.Container(), new(usage, null, new TreeUsage(4096, 3), "/var/lib/berth"));
 
         Assert.Equal(1772600767_000_000_000, stats.Cpu.Timestamp);
         Assert.Equal(5u, stats.Cpu.UsageCoreNanoSeconds.Value);

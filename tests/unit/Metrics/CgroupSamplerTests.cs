@@ -48,6 +48,22 @@ public sealed class CgroupSamplerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Last_OfMany_ReadsOnlyWhatWasNeverRead()
+    {
+        _sampler.Register("c1", _path);
+        _sampler.Register("c2", _path);
+        _sampler.Register("none", _path + "-none");
+        var first = await _sampler.LastAsync(["c1", "c2", "none", "unknown"], default);
+        Assert.Equal(["c1", "c2"], first.Keys.Order());
+
+        // However old it is: the loop, not a list, looks again.
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var second = await _sampler.LastAsync(["c1", "c2"], default);
+        Assert.Same(first["c1"], second["c1"]);
+        Assert.Same(first["c2"], second["c2"]);
+    }
+
+    [Fact]
     public async Task Get_SampleYoungerThanASecond_IsAnsweredAsItIs()
     {
         _sampler.Register("c1", _path);
