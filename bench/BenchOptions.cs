@@ -16,6 +16,9 @@ internal sealed record BenchOptions
     /// <summary>Pods that stay while memory is read.</summary>
     public int MemoryPods { get; init; } = 10;
 
+    /// <summary>Containers on the node while it is asked for lists; 0 asks for none.</summary>
+    public int ListContainers { get; init; } = 100;
+
     /// <summary>The size of the files in the image that is pulled.</summary>
     public int PullMib { get; init; } = 200;
 
@@ -35,10 +38,11 @@ internal sealed record BenchOptions
                 "--parallel-pods" => options with { ParallelPods = Number(value) },
                 "--at-once" => options with { AtOnce = Number(value) },
                 "--memory-pods" => options with { MemoryPods = Number(value) },
+                "--list-containers" => options with { ListContainers = Number(value) },
                 "--pull-mib" => options with { PullMib = Number(value) },
                 "--pulls" => options with { Pulls = Number(value) },
                 "--handlers" => options with { Handlers = value.Split(',') },
-                _ => throw new ArgumentException($"unknown option {arguments[i]}; there are --pods, --parallel-pods, --at-once, --memory-pods, --pull-mib, --pulls, --handlers"),
+                _ => throw new ArgumentException($"unknown option {arguments[i]}; there are --pods, --parallel-pods, --at-once, --memory-pods, --list-containers, --pull-mib, --pulls, --handlers"),
             };
         }
 

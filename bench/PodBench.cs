@@ -75,7 +75,8 @@ internal static class PodBench
         timings.Add(Down, Stopwatch.GetElapsedTime(begin).TotalMilliseconds);
     }
 
-    private static PodSandboxConfig Config(Peer peer)
+    /// <summary>A pod of this peer.</summary>
+    public static PodSandboxConfig Config(Peer peer)
     {
         var config = Requests.Pod("bench", peer.Cgroups);
         config.LogDirectory = Directory.CreateDirectory(Path.Combine(peer.Logs, config.Metadata.Uid)).FullName;

@@ -42,6 +42,12 @@ using (var folder = new TempFolder())
     await EachAsync(options.Pods, PodBench.OneAsync);
     await EachAsync(1, (peer, timings) => PodBench.ManyAsync(peer, options.ParallelPods, options.AtOnce, timings));
     await EachAsync(1, (peer, timings) => MemoryBench.MeasureAsync(peer, options.MemoryPods, timings));
+    if (options.ListContainers > 0)
+    {
+        await ListBench.MeasureAsync(peers[0], options.ListContainers, results[0].Timings);
+        await ListBench.MeasureAsync(peers[1], options.ListContainers, results[1].Timings);
+    }
+
     if (options.Pulls > 0)
     {
         var reference = await PullBench.PushAsync(registry, options.PullMib);
@@ -57,6 +63,8 @@ using (var folder = new TempFolder())
         PodBench.Run, PodBench.Create, PodBench.Start, PodBench.Up, PodBench.Exec, PodBench.Stop, PodBench.Remove, PodBench.Down);
     Report.Print($"{options.ParallelPods} pods, {options.AtOnce} at once; memory of {options.MemoryPods} pods; {options.PullMib} MiB in seven layers", results, Reference,
         PodBench.Parallel, MemoryBench.PerPod, MemoryBench.Idle, PullBench.Pull);
+
+    Report.Print($"lists on a node with {options.ListContainers} containers, median milliseconds", results, Reference, ListBench.Containers, ListBench.Stats, ListBench.PodStats);
 
     async Task EachAsync(int times, Func<Peer, Timings, Task> measure)
     {

@@ -31,6 +31,7 @@ clear-containers,runv                  install  xz                              
 rkt                                    install  systemd-nspawn                    systemd-container
 tests                                  install  openssl                           openssl
 tests                                  install  go                                golang-go
+tests                                  install  node                              nodejs
 tests                                  install  /usr/share/gocode/src/github.com/docker/spdystream golang-github-docker-spdystream-dev
 tests                                  welcome  criu                              criu
 docker                                 unpack   -                                 docker.io

@@ -15,7 +15,10 @@ internal static class IoText
             {
                 found.Add(device with
                 {
-                    ReadBytes = Value(words, "rbytes="), WrittenBytes = Value(words, "wbytes="), Reads = Value(words, "rios="), Writes = Value(words, "wios="),
+                    ReadBytes = Value(words, "rbytes="),
+                    WrittenBytes = Value(words, "wbytes="),
+                    Reads = Value(words, "rios="),
+                    Writes = Value(words, "wios="),
                 });
             }
         }

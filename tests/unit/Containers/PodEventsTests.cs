@@ -1,8 +1,12 @@
 using Berth.Abstractions;
 using Berth.Containers;
+using Berth.Cri;
 using Berth.Sandboxes;
 using Berth.State;
 using Berth.Tests.Unit.Cri;
+using Grpc.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -132,6 +136,50 @@ public sealed class PodEventsTests : IDisposable
         using var fresh = _events.Listen();
         Move(SandboxPhase.NotReady);
         Assert.Equal(PodEventType.Stopped, (await TakeAsync(fresh, 1))[0].Type);
+    }
+
+    // The wire holds some of what is sent, so each event is large.
+    [Fact]
+    public async Task ReaderThatDoesNotRead_OverTheWire_IsToldToListAnew()
+    {
+        using var stopping = new CancellationTokenSource();
+        await using var server = new CriServer();
+        await server.StartAsync(new RuntimeService(null!, null!, null!, null!, _events, null!, null!, new Lifetime(stopping.Token), _time, NullLogger<RuntimeService>.Instance));
+        var sandbox = Records.Sandbox();
+        _sandboxes.Add(sandbox with { Spec = sandbox.Spec with { Annotations = new Dictionary<string, string> { ["a"] = new('x', 64 * 1024) } } });
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var call = server.Client.GetContainerEvents(new(), cancellationToken: limit.Token);
+        await call.ResponseHeadersAsync;
+
+        for (var i = 0; i < 700; i++)
+        {
+            Move(SandboxPhase.NotReady);
+            Move(SandboxPhase.Creating);
+            Move(SandboxPhase.Ready);
+        }
+
+        var read = 0;
+        var failure = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await call.ResponseStream.MoveNext(limit.Token))
+            {
+                read++;
+            }
+        });
+        Assert.Equal(StatusCode.ResourceExhausted, failure.StatusCode);
+        Assert.Contains("list everything anew", failure.Status.Detail, StringComparison.Ordinal);
+        Assert.InRange(read, 1, 2100 - 1);
+    }
+
+    private sealed class Lifetime(CancellationToken stopping) : IHostApplicationLifetime
+    {
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopping => stopping;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication() => throw new NotSupportedException();
     }
 
     private void Move(SandboxPhase phase) => _sandboxes.Update("0a1b", s => s with { Phase = phase });

@@ -61,7 +61,10 @@ public sealed class PodSeriesTests
     {
         var cgroup = new CgroupDetails
         {
-            CpuUserNanoseconds = 1_500_000_000, CpuThrottledNanoseconds = 500_000_000, OomKills = 2, MaxThreads = 0,
+            CpuUserNanoseconds = 1_500_000_000,
+            CpuThrottledNanoseconds = 500_000_000,
+            OomKills = 2,
+            MaxThreads = 0,
             Devices = [new("/dev/vda", 254, 0) { ReadBytes = 10, WrittenBytes = 20, Reads = 1, Writes = 2 }],
         };
         var container = Records.Container() with { Resources = new() { MemorySwapLimitBytes = -1, Unified = new Dictionary<string, string> { ["memory.high"] = "77" } } };

@@ -21,12 +21,23 @@ public sealed class PodLimitsTests
         Json(
             new()
             {
-                MemoryLimitBytes = 64 * MiB, CpuQuota = 25000, CpuPeriod = 50000, CpuShares = 512, CpusetCpus = "0-1", HugepageLimits = [new("2MB", 2)], OomScoreAdj = 5,
+                MemoryLimitBytes = 64 * MiB,
+                CpuQuota = 25000,
+                CpuPeriod = 50000,
+                CpuShares = 512,
+                CpusetCpus = "0-1",
+                HugepageLimits = [new("2MB", 2)],
+                OomScoreAdj = 5,
                 Unified = new Dictionary<string, string> { ["memory.high"] = "5" },
             },
             new()
             {
-                MemoryLimitBytes = 16 * MiB, CpuQuota = 10000, CpuPeriod = 100000, CpuShares = 256, CpusetCpus = "2", HugepageLimits = [new("2MB", 4)],
+                MemoryLimitBytes = 16 * MiB,
+                CpuQuota = 10000,
+                CpuPeriod = 100000,
+                CpuShares = 256,
+                CpusetCpus = "2",
+                HugepageLimits = [new("2MB", 4)],
                 Unified = new Dictionary<string, string> { ["memory.high"] = "7", ["pids.max"] = "9" },
             }));
 
