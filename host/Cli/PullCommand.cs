@@ -38,22 +38,7 @@ internal static class PullCommand
         AnsiConsole.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn())
-            .StartAsync(context =>
-            {
-                var bars = new Dictionary<string, ProgressTask>();
-                return client.PullImageAsync(request, progress =>
-                {
-                    foreach (var layer in progress.Layers)
-                    {
-                        if (!bars.TryGetValue(layer.Digest, out var bar))
-                        {
-                            bars[layer.Digest] = bar = context.AddTask(Short(layer.Digest), maxValue: Math.Max(1, layer.SizeBytes));
-                        }
-
-                        bar.Value = progress.Image is null ? layer.ReceivedBytes : bar.MaxValue;
-                    }
-                }, cancellationToken);
-            });
+            .StartAsync(context => client.PullImageAsync(request, new PullBars(context).Show, cancellationToken));
 
     // A file or pipe gets one line for each layer that has come.
     private static Task<ImportedImage> WithLinesAsync(AdminClient client, PullImageRequest request, ParseResult result, CancellationToken cancellationToken)
@@ -70,5 +55,5 @@ internal static class PullCommand
         }, cancellationToken);
     }
 
-    private static string Short(string digest) => digest[..Math.Min(ShortDigest, digest.Length)];
+    internal static string Short(string digest) => digest[..Math.Min(ShortDigest, digest.Length)];
 }

@@ -50,10 +50,12 @@ public sealed class DualStack(Suite suite) : IAsyncLifetime
     }
 
     /// <summary>Runs a pod; the test is skipped where the kernel has no IPv6.</summary>
-    public Task<TestPod> PodAsync(Action<Cri.Protos.PodSandboxConfig>? change = null)
+    public async Task<TestPod> PodAsync(string handler, Action<Cri.Protos.PodSandboxConfig>? change = null)
     {
         Assert.SkipUnless(HasIpv6, "this kernel has no IPv6");
-        return TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc", change);
+        var (ready, reason) = await Gateway.HandlerAsync(handler);
+        Assert.SkipUnless(ready, $"{handler}: {reason}");
+        return await TestPod.RunAsync(Gateway.Client, Gateway.Logs, handler, change);
     }
 
     public async ValueTask DisposeAsync()

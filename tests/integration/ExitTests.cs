@@ -25,10 +25,10 @@ public sealed class ExitTests(Suite suite)
         Assert.Equal((42, "Error"), (status.ExitCode, status.Reason));
     }
 
-    [Fact]
-    public async Task Exit_BySignal_Is128AndItsNumber()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Exit_BySignal_Is128AndItsNumber(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Requests.Container("end", "sleep", "3600"));
         await pod.ExecAsync(id, "sh", "-c", "kill -9 1");
         // A PID namespace shields its first process from signals sent within; the node's view does not.

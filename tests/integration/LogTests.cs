@@ -17,28 +17,28 @@ public sealed class LogTests(Suite suite)
         Assert.Equal(Path.Combine(pod.Config.LogDirectory, "talk.log"), status.LogPath);
     }
 
-    [Fact]
-    public async Task Log_LongLine_ComesInPartsThatJoin()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Log_LongLine_ComesInPartsThatJoin(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         await pod.RunToEndAsync(Requests.Script("talk", "head -c 20000 /dev/zero | tr '\\0' x; echo; echo end"));
         var lines = pod.Log("talk.log");
         Assert.Contains(lines, static l => l.Tag == "P");
         Assert.Equal(new string('x', 20000) + "\nend\n", LogLine.Join(lines, "stdout"));
     }
 
-    [Fact]
-    public async Task Log_NoNewlineAtTheEnd_IsNotLost()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Log_NoNewlineAtTheEnd_IsNotLost(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         await pod.RunToEndAsync(Requests.Script("talk", "printf unfinished"));
         Assert.Equal("unfinished", LogLine.Join(pod.Log("talk.log"), "stdout").TrimEnd('\n'));
     }
 
-    [Fact]
-    public async Task ReopenContainerLog_Rotated_WritesToTheNewFile()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task ReopenContainerLog_Rotated_WritesToTheNewFile(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Requests.Script("talk", "trap 'exit 0' TERM; echo first; while ! [ -e /tmp/go ]; do sleep 0.05; done; echo second; while :; do sleep 3600 & wait; done"));
         await Wait.ForAsync(() => pod.Log("talk.log").Count == 1, TimeSpan.FromSeconds(10));
         var path = Path.Combine(pod.Config.LogDirectory, "talk.log");

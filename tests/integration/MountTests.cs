@@ -88,11 +88,11 @@ public sealed class MountTests(Suite suite)
         Assert.Equal("seen", (await pod.ExecAsync(id, "cat", "/data/later/note")).Output);
     }
 
-    [Fact]
-    public async Task Propagation_Private_DoesNot()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Propagation_Private_DoesNot(string handler)
     {
         using var shared = SharedFolder();
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var container = Requests.Idle();
         container.Mounts.Add(new Mount { HostPath = shared.Path, ContainerPath = "/data" });
         var id = await pod.StartAsync(container);

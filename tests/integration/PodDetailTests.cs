@@ -8,11 +8,11 @@ namespace Berth.Tests.Integration;
 /// <summary>Names, DNS, files, attempts, input and signals, as kubelets ask for them.</summary>
 public sealed class PodDetailTests(Suite suite)
 {
-    [Fact]
-    public async Task Hostname_Fqdn_IsTheNameAndHasAShortOneInHosts()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Hostname_Fqdn_IsTheNameAndHasAShortOneInHosts(string handler)
     {
         var name = new string('h', 40) + ".web.shop.svc.cluster.a";
-        await using var pod = await suite.PodAsync(change: c =>
+        await using var pod = await suite.PodAsync(handler, change: c =>
         {
             c.Hostname = name + "b";
             c.DnsConfig = new();
@@ -34,12 +34,12 @@ public sealed class PodDetailTests(Suite suite)
         Assert.Equal($"{await File.ReadAllTextAsync("/etc/resolv.conf")}--\n{await File.ReadAllTextAsync(hosts)}".TrimEnd('\n'), await pod.OutputAsync(container));
     }
 
-    [Fact]
-    public async Task Attempts_OfOneContainer_AreToldApartWithTheirEnds()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Attempts_OfOneContainer_AreToldApartWithTheirEnds(string handler)
     {
         using var folder = new TempFolder();
         var message = folder.File("termination", "");
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
 
         ContainerConfig Attempt(uint number)
         {

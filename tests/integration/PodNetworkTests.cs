@@ -14,10 +14,10 @@ public sealed class PodNetworkTests(DualStack stack, Suite suite) : IClassFixtur
 {
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
 
-    [Fact]
-    public async Task Status_DualStack_HasBothAddresses()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Status_DualStack_HasBothAddresses(string handler)
     {
-        await using var pod = await stack.PodAsync();
+        await using var pod = await stack.PodAsync(handler);
         var network = (await pod.StatusAsync()).Network;
         Assert.True(stack.Gateway.Network.Subnet.Contains(IPAddress.Parse(network.Ip)), network.Ip);
         var second = Assert.Single(network.AdditionalIps).Ip;
@@ -26,11 +26,11 @@ public sealed class PodNetworkTests(DualStack stack, Suite suite) : IClassFixtur
         Assert.All((string[])[network.Ip + "\tpod", second + "\tpod", $"inet {network.Ip}/", $"inet6 {second}/"], text => Assert.Contains(text, output, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public async Task HostPorts_TcpAndUdp_AreReachedOnEveryAddressOrTheOneAskedFor()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task HostPorts_TcpAndUdp_AreReachedOnEveryAddressOrTheOneAskedFor(string handler)
     {
         var (tcp, udp, local) = (FreePort.Next(), FreePort.Next(), FreePort.Next());
-        await using var pod = await stack.PodAsync(c => c.PortMappings.Add([
+        await using var pod = await stack.PodAsync(handler, c => c.PortMappings.Add([
             new() { ContainerPort = 80, HostPort = tcp },
             new() { ContainerPort = 53, HostPort = udp, Protocol = Protocol.Udp },
             new() { ContainerPort = 80, HostPort = local, HostIp = "127.0.0.1" }]));

@@ -28,10 +28,10 @@ public sealed class PodStatsTests(Suite suite)
         Assert.Equal("eth0", stats.Linux.Network.DefaultInterface.Name);
     }
 
-    [Fact]
-    public async Task PodStats_Network_CountsWhatThePodSends()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task PodStats_Network_CountsWhatThePodSends(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var id = await pod.StartAsync(Requests.Idle());
         var gateway = (await pod.ExecAsync(id, "sh", "-c", "ip route | awk '/^default/ {print $3}'")).Output.Trim();
         var before = (await NetworkAsync(pod)).DefaultInterface;

@@ -49,10 +49,10 @@ public sealed class PodTests(Suite suite)
         Assert.Contains(ip, (await pod.ExecAsync(id, "ip", "addr", "show", "eth0")).Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Pod_Containers_ShareShmAndMessageQueues()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Pod_Containers_ShareShmAndMessageQueues(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var first = await pod.StartAsync(Requests.Idle("first"));
         var second = await pod.StartAsync(Requests.Idle("second"));
         await pod.ExecAsync(first, "sh", "-c", "echo shared > /dev/shm/note");

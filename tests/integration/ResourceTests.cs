@@ -1,5 +1,6 @@
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
+using Grpc.Core;
 using Xunit;
 
 namespace Berth.Tests.Integration;
@@ -85,6 +86,8 @@ public sealed class ResourceTests(Suite suite)
         Assert.Equal(id, stats.Attributes.Id);
         Assert.True(stats.Cpu.Timestamp > 0);
         Assert.True(stats.Memory.WorkingSetBytes.Value > 0);
+        // The Engine does not tell all of them.
+        Assert.True(handler == "docker" || stats.Memory is { RssBytes.Value: > 0, PageFaults.Value: > 0, MajorPageFaults: not null }, stats.Memory.ToString());
         Assert.True(stats.WritableLayer.InodesUsed.Value > 0);
     }
 
@@ -110,6 +113,42 @@ public sealed class ResourceTests(Suite suite)
         Assert.StartsWith(pod.Config.Linux.CgroupParent + "/berth-", path, StringComparison.Ordinal);
         Assert.NotEqual(CgroupFile.PathOf(pid, "memory"), path);
     }
+
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Limits_OfProcessorsNodesSwapAndHugePages_AreInTheCgroup_OrRefused(string handler)
+    {
+        Assert.SkipWhen(CgroupFile.Unified, "UnifiedCgroupTests has these of cgroup v2");
+        await using var pod = await suite.PodAsync(handler);
+        var container = Requests.Idle("placed");
+        container.Linux.Resources = new() { CpusetCpus = "0", CpusetMems = "0" };
+        var path = $"{pod.Config.Linux.CgroupParent}/{await pod.StartAsync(container)}";
+        Assert.Equal(("0", "0"), (Read("cpuset", path, "cpuset.cpus"), Read("cpuset", path, "cpuset.mems")));
+
+        await EitherAsync(
+            pod, "swap", "swapaccount", File.Exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"), static r => (r.MemoryLimitInBytes, r.MemorySwapLimitInBytes) = (64 * MiB, 96 * MiB),
+            static p => Assert.Equal($"{96 * MiB}", Read("memory", p, "memory.memsw.limit_in_bytes")));
+        await EitherAsync(
+            pod, "pages", "hugetlb", Directory.Exists("/sys/fs/cgroup/hugetlb"), static r => r.HugepageLimits.Add(new HugepageLimit { PageSize = "2MB", Limit = 4 << 20 }),
+            static p => Assert.Equal($"{4 << 20}", Read("hugetlb", p, "hugetlb.2MB.limit_in_bytes")));
+    }
+
+    // As the machine has it: in force, or refused by the name of what is missing.
+    private static async Task EitherAsync(TestPod pod, string name, string missing, bool isThere, Action<LinuxContainerResources> limit, Action<string> check)
+    {
+        var container = Requests.Idle(name);
+        limit(container.Linux.Resources);
+        if (isThere)
+        {
+            check($"{pod.Config.Linux.CgroupParent}/{await pod.StartAsync(container)}");
+            return;
+        }
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => pod.StartAsync(container));
+        Assert.Equal(StatusCode.FailedPrecondition, error.StatusCode);
+        Assert.Contains(missing, error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    private static string Read(string controller, string path, string file) => File.ReadAllText($"/sys/fs/cgroup/{controller}{path}/{file}").Trim();
 
     private static async Task<int> ScoreAsync(int pid) => int.Parse(await File.ReadAllTextAsync($"/proc/{pid}/oom_score_adj"));
 

@@ -29,10 +29,10 @@ public sealed class StopTests(Suite suite)
         Assert.Equal((ContainerState.ContainerExited, 137), (status.State, status.ExitCode));
     }
 
-    [Fact]
-    public async Task Stop_SignalOfTheRequest_IsSent()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Stop_SignalOfTheRequest_IsSent(string handler)
     {
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var container = Requests.Script("signal", "trap 'exit 7' USR1; echo ready; while :; do sleep 3600 & wait; done");
         container.StopSignal = Signal.Sigusr1;
         var id = await pod.StartAsync(container);
@@ -43,13 +43,13 @@ public sealed class StopTests(Suite suite)
         Assert.Equal(Signal.Sigusr1, status.StopSignal);
     }
 
-    [Fact]
-    public async Task Stop_SignalOfTheImage_IsSent()
+    [Theory, MemberData(nameof(Suite.OciRuntimes), MemberType = typeof(Suite))]
+    public async Task Stop_SignalOfTheImage_IsSent(string handler)
     {
         var image = new TestImage([suite.Base], new() { ["StopSignal"] = "SIGUSR2", ["Env"] = new System.Text.Json.Nodes.JsonArray("PATH=/bin") });
         var reference = await suite.Registry.PushAsync("stop", "signal", image);
         await suite.Client.Images.PullImageAsync(new() { Image = new() { Image = reference } });
-        await using var pod = await suite.PodAsync();
+        await using var pod = await suite.PodAsync(handler);
         var container = Requests.Script("signal", "trap 'exit 8' USR2; echo ready; while :; do sleep 3600 & wait; done");
         container.Image.Image = reference;
         var id = await pod.StartAsync(container);

@@ -1,3 +1,4 @@
+using Berth.Cri.Protos;
 using Berth.Tests.Support;
 using Google.Protobuf;
 using Grpc.Core;
@@ -36,6 +37,17 @@ public sealed class StreamedListTests(Suite suite)
         var found = (await ReadAsync(suite.Client.Runtime.StreamPodSandboxes(new() { Filter = new() { Id = first.Id } }))).SelectMany(static m => m.PodSandboxes);
         Assert.Equal(first.Id, Assert.Single(found).Id);
         Assert.Empty(await ReadAsync(suite.Client.Runtime.StreamPodSandboxes(new() { Filter = new() { Id = "none" } })));
+
+        var runtime = suite.Client.Runtime;
+        var container = await first.StartAsync(Requests.Idle());
+        await second.StartAsync(Requests.Idle());
+        Assert.Equal(container, Assert.Single((await ReadAsync(runtime.StreamContainers(new() { Filter = new() { PodSandboxId = first.Id } }))).SelectMany(static m => m.Containers)).Id);
+        Assert.Equal(container, Assert.Single((await ReadAsync(runtime.StreamContainerStats(new() { Filter = new() { PodSandboxId = first.Id } }))).SelectMany(static m => m.ContainerStats)).Attributes.Id);
+        var byLabel = new PodSandboxStatsFilter { LabelSelector = { ["io.kubernetes.pod.uid"] = second.Config.Metadata.Uid } };
+        Assert.Equal(second.Id, Assert.Single((await ReadAsync(runtime.StreamPodSandboxStats(new() { Filter = byLabel }))).SelectMany(static m => m.PodSandboxStats)).Attributes.Id);
+        var image = new ImageSpec { Image = Cli.Up.SampleImage.Name };
+        Assert.Contains(Cli.Up.SampleImage.Name, Assert.Single((await ReadAsync(suite.Client.Images.StreamImages(new() { Filter = new() { Image = image } }))).SelectMany(static m => m.Images)).RepoTags);
+        Assert.Empty(await ReadAsync(suite.Client.Images.StreamImages(new() { Filter = new() { Image = new() { Image = "no/such:image" } } })));
     }
 
     [Fact]

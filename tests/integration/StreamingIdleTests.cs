@@ -35,7 +35,7 @@ public sealed class StreamingIdleTests(Suite suite)
     private static async Task<string> SleepAsync(Gateway gateway, string id, string seconds) =>
         (await gateway.Client.Runtime.ExecAsync(new ExecRequest { ContainerId = id, Cmd = { "sleep", seconds }, Stdout = true })).Url;
 
-    private static Task GoneAsync(TestPod pod, string id, string seconds) => Wait.ForAsync(
+    private static async Task GoneAsync(TestPod pod, string id, string seconds) => _ = await Wait.ForAsync(
         async () => (await pod.ExecAsync(id, "ps", "-o", "args")).Output,
         output => !output.Contains($"sleep {seconds}", StringComparison.Ordinal),
         TimeSpan.FromSeconds(30));

@@ -40,6 +40,9 @@ public sealed class Suite : IAsyncLifetime
     /// <summary>Those of them whose runtime gets config.json as the gateway writes it.</summary>
     public static TheoryData<string> OciHandlers => ["runc", "crun", "shim-v2"];
 
+    /// <summary>The runtimes that the plugin <c>oci</c> runs itself, where the clause is about what they do.</summary>
+    public static TheoryData<string> OciRuntimes => ["runc", "crun"];
+
     public Gateway Gateway => _gateway!;
 
     public CriClient Client => Gateway.Client;
