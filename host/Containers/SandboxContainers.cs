@@ -11,6 +11,9 @@ public sealed class SandboxContainers(
     ContainerExits exits,
     TimeProvider time) : ISandboxContainers
 {
+    // An end is told by the task that the handler completes, and put on record behind it.
+    private static readonly TimeSpan EndTime = TimeSpan.FromSeconds(2);
+
     public Task KillAllAsync(string sandboxId, CancellationToken cancellationToken) =>
         Task.WhenAll(registry.OfSandbox(sandboxId).Select(c => stopper.KillAsync(c, cancellationToken)));
 
@@ -26,6 +29,13 @@ public sealed class SandboxContainers(
         {
             exits.Record(container.Id, new ProcessExit { Code = 255, FinishedAt = time.GetUtcNow(), LostReason = reason });
         }
+    }
+
+    public async Task EndWithAsync(string sandboxId, string reason)
+    {
+        var recorded = Task.WhenAll(registry.OfSandbox(sandboxId).Select(c => exits.RecordedAsync(c.Id)));
+        await recorded.WaitAsync(EndTime, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        RecordLost(sandboxId, reason);
     }
 
     public IReadOnlyList<string> CgroupPaths(string sandboxId) => [.. registry.OfSandbox(sandboxId).Select(static c => c.CgroupPath)];

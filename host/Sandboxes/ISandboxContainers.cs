@@ -15,6 +15,9 @@ public interface ISandboxContainers
     /// <summary>Records the end of those that still count as running, when their processes are gone with the pod.</summary>
     void RecordLost(string sandboxId, string reason);
 
+    /// <summary>The pod's processes are gone: waits a moment for the ends that its handler tells, and records those that it does not.</summary>
+    Task EndWithAsync(string sandboxId, string reason);
+
     /// <summary>Removes those of any sandbox whose removal was begun and not finished.</summary>
     Task RemoveOwedAsync(CancellationToken cancellationToken);
 

@@ -72,6 +72,9 @@ public sealed record Sandbox : IRecord
     /// <summary>The process that holds the pod; 0 if there is none.</summary>
     public int Pid { get; init; }
 
+    /// <summary>What the handler told of the pod when it was started, for people.</summary>
+    public IReadOnlyDictionary<string, string> HandlerDetails { get; init; } = new Dictionary<string, string>();
+
     /// <summary>What the handler was started with; null while it was never reached.</summary>
     public PrepareSandboxRequest? Prepared { get; init; }
 

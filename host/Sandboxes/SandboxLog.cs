@@ -39,6 +39,9 @@ internal static partial class SandboxLog
     [LoggerMessage(212, LogLevel.Warning, "sandbox {SandboxId}: handler {Handler} takes long to take it over; calls for this pod wait for that, those for others do not")]
     public static partial void AdoptionTakesLong(ILogger logger, string sandboxId, string handler);
 
+    [LoggerMessage(214, LogLevel.Warning, "sandbox {SandboxId}: handler {Handler} could not kill its containers ({Reason}); they end with the sandbox")]
+    public static partial void NotKilled(ILogger logger, string sandboxId, string handler, string reason);
+
     [LoggerMessage(210, LogLevel.Debug, "a removal is still owed: {Reason}")]
     public static partial void StillOwed(ILogger logger, string reason);
 }

@@ -95,7 +95,7 @@ public sealed class SandboxRunner(
         objects.Adopt(live);
 
         // 7 seen by all
-        registry.Update(id, s => s with { Phase = SandboxPhase.Ready, NamespacePaths = Merge(own, info.NamespacePaths), Pid = info.Pid });
+        registry.Update(id, s => s with { Phase = SandboxPhase.Ready, NamespacePaths = Merge(own, info.NamespacePaths), Pid = info.Pid, HandlerDetails = info.Details });
         usage.Begin(sandbox);
         metrics.PodStartStage(start, "handler", plan.Sandbox.Handler);
         return id;

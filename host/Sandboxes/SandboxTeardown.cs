@@ -59,8 +59,9 @@ public sealed class SandboxTeardown(
             return;
         }
 
-        await StageAsync("containers", () => containers.RemoveAllAsync(id, cancellationToken));
+        // First the sandbox: what cannot be removed alone, such as a container in a guest that hangs, ends with it.
         await EndHeldAsync(id, cancellationToken);
+        await StageAsync("containers", () => containers.RemoveAllAsync(id, cancellationToken));
         var sandbox = registry.Get(id)!;
         await AllAsync(id, [
             () => StageAsync("cgroups", () => cgroups.RemoveAsync(sandbox, cancellationToken)),
@@ -69,10 +70,20 @@ public sealed class SandboxTeardown(
         registry.Delete(id);
     }
 
+    // Containers that cannot be killed, such as those in a guest that hangs, end with the sandbox.
     private async Task KillAndDestroyAsync(Sandbox sandbox, CancellationToken cancellationToken)
     {
-        await StageAsync("kill", () => containers.KillAllAsync(sandbox.Id, cancellationToken));
+        var failure = await TryAsync(() => StageAsync("kill", () => containers.KillAllAsync(sandbox.Id, cancellationToken)));
+        if (failure is not null)
+        {
+            SandboxLog.NotKilled(log, sandbox.Id, sandbox.Handler, failure.Message);
+        }
+
         await StageAsync("handler", () => DestroyAsync(sandbox, cancellationToken));
+        if (failure is not null)
+        {
+            await containers.EndWithAsync(sandbox.Id, "it could not be killed, and ended with its pod");
+        }
     }
 
     // A handler that is gone or broken must not keep the pod: its processes are in cgroups of ours.

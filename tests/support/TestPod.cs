@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Berth.Cri.Protos;
 
 namespace Berth.Tests.Support;
@@ -29,6 +30,13 @@ public sealed class TestPod : IAsyncDisposable
 
     public async Task<PodSandboxStatus> StatusAsync() =>
         (await _client.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = Id })).Status;
+
+    /// <summary>What the verbose status says beyond the API.</summary>
+    public async Task<JsonElement> InfoAsync() =>
+        JsonElement.Parse((await _client.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = Id, Verbose = true })).Info["info"]);
+
+    /// <summary>The process that holds the pod; 0 if there is none.</summary>
+    public async Task<int> HolderAsync() => (await InfoAsync()).GetProperty("pid").GetInt32();
 
     public async Task<string> CreateAsync(ContainerConfig container)
     {

@@ -25,6 +25,7 @@ internal static class VerboseInfo
         sandbox.PluginDigest,
         sandbox.HandlerInstance,
         sandbox.HandlerReason,
+        sandbox.HandlerDetails,
         sandbox.RequestedHandler,
         sandbox.Hostname,
         sandbox.Pid,
