@@ -4,7 +4,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Clients at the streams of a container.</summary>
-public sealed class AttachContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class AttachContract(SharedPods pods)
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Attach_TwoClients_BothGetAllOutputAndTheLogToo(string handler, bool serialised)

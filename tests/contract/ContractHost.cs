@@ -55,6 +55,9 @@ internal sealed class ContractHost : IAsyncDisposable
 
     public ConcurrentQueue<string> Lines { get; } = new();
 
+    /// <summary>The gateway was killed, and no other is there.</summary>
+    public bool IsKilled => _journal is { IsClosed: true };
+
     /// <summary>Called before a state is kept; to fail there is to be killed there.</summary>
     public Action<string> OnSave { get; set; } = static _ => { };
 
@@ -241,6 +244,8 @@ internal sealed class ContractHost : IAsyncDisposable
         private volatile bool _closed;
 
         public IPluginLog Log => this;
+
+        public bool IsClosed => _closed;
 
         public void Close() => _closed = true;
 

@@ -50,6 +50,34 @@ internal sealed class ContractPod
 
     public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
+    /// <summary>
+    /// Gives the pod's namespace an interface as CNI would, for handlers that do something with it; its other end is in the same namespace.
+    /// Before the start.
+    /// </summary>
+    /// <returns>The namespace's interfaces.</returns>
+    public async Task<IReadOnlyList<string>> AddInterfaceAsync()
+    {
+        if (!_namespaces.TryGetValue("network", out var path) || Executable.Find("ip") is null)
+        {
+            return [];
+        }
+
+        const string Mac = "02:00:0a:58:00:02", Address = "10.88.0.2/24";
+        foreach (var arguments in (string[])[$"link add eth0 address {Mac} type veth peer name peer0", $"addr add {Address} dev eth0", "link set eth0 up", "link set peer0 up"])
+        {
+            var result = await CommandRunner.RunAsync(new() { Path = "ip", Arguments = arguments.Split(' '), NetworkNamespace = path }, null, 64 * 1024, CancellationToken.None);
+            Assert.True(result.ExitCode == 0, $"ip {arguments}: {result.Error}");
+        }
+
+        Network = new() { NamespacePath = path, Interfaces = [new("eth0", Mac, 1500, [Address])] };
+        return Links();
+    }
+
+    /// <summary>The interfaces of its network namespace.</summary>
+    public IReadOnlyList<string> Links() => !_namespaces.TryGetValue("network", out var path)
+        ? []
+        : [.. LinkUsage.ReadAll([path]).Values.SelectMany(static l => l).Select(static l => l.Name).Order(StringComparer.Ordinal)];
+
     public async Task StartAsync()
     {
         var prepared = await _host.Handler.PrepareSandboxAsync(Request, CancellationToken.None);

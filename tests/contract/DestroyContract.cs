@@ -3,13 +3,13 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Removal, of everything and at any moment.</summary>
-public sealed class DestroyContract
+public sealed class DestroyContract(SharedPods pods)
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Destroy_OfARunningContainer_EndsItAndMayBeRepeated(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.RunAsync("trap '' TERM; while :; do sleep 1; done");
         var request = pod.DestroyRequest(pod.Containers[0]);
         await host.Handler.DestroyContainerAsync(request, CancellationToken.None);
@@ -18,8 +18,6 @@ public sealed class DestroyContract
         Assert.DoesNotContain(await host.Handler.ListOwnedAsync(CancellationToken.None), o => o.Id == container.Id);
         Assert.False(host.Cgroups.Exists(pod.CgroupOf(container.Id)));
         await host.Handler.DestroyContainerAsync(request, CancellationToken.None);
-        await pod.DestroyAsync();
-        await pod.DestroyAsync();
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
@@ -37,31 +35,34 @@ public sealed class DestroyContract
     public async Task Destroy_ByAnotherHandlerObject_NeedsNoneOfTheFirst(string handler, bool serialised)
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
-        await pod.RunAsync("sleep 1000");
-        await pod.CreateAsync(await pod.PlanAsync("true"));
-        Assert.NotEmpty(await host.Handler.ListOwnedAsync(CancellationToken.None));
+        var pod = host.NewPod();
+        var links = await pod.AddInterfaceAsync();
+        await pod.StartAsync();
+        var running = await pod.RunAsync("sleep 1000");
+        var created = await pod.CreateAsync(await pod.PlanAsync("true"));
+        await pod.RunAsync("sleep 1001");
         await host.RestartAsync();
-        await pod.DestroyAsync();
-        Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
-    }
+        foreach (var container in pod.Containers.Take(2))
+        {
+            await host.Handler.DestroyContainerAsync(pod.DestroyRequest(container), CancellationToken.None);
+        }
 
-    [Theory, ClassData(typeof(EveryHandler))]
-    public async Task Destroy_OfASandbox_TakesItsContainersAlong(string handler, bool serialised)
-    {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
-        await pod.RunAsync("sleep 1000");
-        await host.RestartAsync();
+        var owned = await host.Handler.ListOwnedAsync(CancellationToken.None);
+        Assert.NotEmpty(owned);
+        Assert.DoesNotContain(owned, o => o.Id == running.Id || o.Id == created.Id);
+        // The third goes with the sandbox.
         await host.Handler.DestroySandboxAsync(pod.DestroyRequest(), CancellationToken.None);
         Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
+        Assert.Equal(links, pod.Links());
+        await pod.DestroyAsync();
+        await pod.DestroyAsync();
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_CutOffAtEachSave_LeavesNothingAndMayBeRepeated(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync("exit 13");
         var cut = 0;
         while (await IsCutAsync(host, cut, () => pod.CreateAsync(request)))
@@ -87,6 +88,7 @@ public sealed class DestroyContract
         while (true)
         {
             var pod = host.NewPod(host.Features.SharedPidNamespace);
+            var links = await pod.AddInterfaceAsync();
             if (!await IsCutAsync(host, cut, pod.StartAsync))
             {
                 break;
@@ -96,14 +98,15 @@ public sealed class DestroyContract
             await host.RestartAsync();
             await host.Handler.DestroySandboxAsync(pod.DestroyRequest(), CancellationToken.None);
             Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
+            Assert.Equal(links, pod.Links());
         }
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_OfAnIdThatExists_ReplacesIt(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var request = await pod.PlanAsync("exit 14");
         var first = await pod.CreateAsync(request);
         var second = await pod.CreateAsync(request);
@@ -115,8 +118,8 @@ public sealed class DestroyContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_ThatIsGivenUp_LeavesNothing(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync("true");
         using var cancellation = new CancellationTokenSource();
         host.OnSave = _ => cancellation.Cancel();

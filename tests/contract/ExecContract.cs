@@ -5,7 +5,7 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>Further processes in a container.</summary>
-public sealed class ExecContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class ExecContract(SharedPods pods)
 {
     private const int SigTerm = 15;
 

@@ -69,8 +69,8 @@ internal abstract class HandlerUnderTest
     /// <returns>Ends it, after the last test.</returns>
     public virtual Task<IAsyncDisposable?> OpenAsync() => Task.FromResult<IAsyncDisposable?>(null);
 
-    /// <summary>The process whose death loses a container's exit; null where a container has no such process of its own.</summary>
-    public virtual int? MonitorOf(IContainer container) => null;
+    /// <summary>Finds the process whose death loses a container's exit; null where containers have no such process.</summary>
+    public virtual Func<IContainer, int>? MonitorOf => null;
 
     public static HandlerUnderTest Named(string name) => All.Single(h => h.Name == name);
 }

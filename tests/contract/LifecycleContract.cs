@@ -3,7 +3,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>A container from create to exit.</summary>
-public sealed class LifecycleContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class LifecycleContract(SharedPods pods)
 {
     private const int SigKill = 9, SigTerm = 15;
 

@@ -5,7 +5,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Limits hold, change, and are reported when the kernel enforces them; usage is known.</summary>
-public sealed class LimitContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class LimitContract(SharedPods pods)
 {
     private const long Mebibyte = 1 << 20;
 

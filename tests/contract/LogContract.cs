@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Berth.Tests.Contract;
 
 /// <summary>A container's output in its log file: complete, in order, in CRI's form, whatever becomes of the gateway.</summary>
-public sealed partial class LogContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed partial class LogContract(SharedPods pods)
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfACommand_IsInCriFormat(string handler, bool serialised)
@@ -39,8 +39,8 @@ public sealed partial class LogContract(SharedPods pods) : IClassFixture<SharedP
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfAContainerThatWritesWhileTheGatewayIsKilled_HasEveryLineOnce(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync(Numbers(1500, "exit 21"));
         await pod.RunAsync(request);
         foreach (var seen in (string[])["line 30", "line 300"])
@@ -57,8 +57,8 @@ public sealed partial class LogContract(SharedPods pods) : IClassFixture<SharedP
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfAContainerThatEndsWhileTheGatewayIsAway_IsComplete(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised, Lacks.SharedFolders);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.SharedFolders);
+        var (host, pod) = (turn.Host, turn.Pod);
         var folder = pod.NewFolder("done");
         var script = $"until [ -e /done/go ]; do sleep 0.02; done; {Numbers(200, "touch /done/ended; exit 22")}";
         var request = await pod.PlanAsync(script, edit: config => config["mounts"]!.AsArray().Add(Bundle.BindMount(folder, "/done", readOnly: false)));

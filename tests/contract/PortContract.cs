@@ -4,7 +4,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Connections to ports of a pod that the gateway cannot dial itself.</summary>
-public sealed class PortContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class PortContract(SharedPods pods)
 {
     private const int Echo = 8081;
 

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Berth.Tests.Contract;
 
 /// <summary>What config.json says of the process and its files is what the process finds.</summary>
-public sealed class ProcessContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class ProcessContract(SharedPods pods)
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Process_InTheBundle_HasItsEnvironmentUserAndFolder(string handler, bool serialised)

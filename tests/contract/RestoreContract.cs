@@ -4,15 +4,15 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>A second handler object on the same folders takes over what the first one made.</summary>
-public sealed class RestoreContract
+public sealed class RestoreContract(SharedPods pods)
 {
     private const int SigKill = 9;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfRunningAndEndedContainers_FindsThemAsTheyAre(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var running = await pod.RunAsync("sleep 1000");
         var ended = await pod.RunAsync("exit 11");
         var first = await ended.Init.Exit.Soon();
@@ -35,8 +35,8 @@ public sealed class RestoreContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfACreatedContainer_LetsItStart(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var created = await pod.CreateAsync(await pod.PlanAsync("exit 12"));
         await host.RestartAsync();
         await pod.RestoreAsync(started: false);
@@ -48,8 +48,8 @@ public sealed class RestoreContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Start_ThatWorkedBeforeTheRestart_IsNoFailureAfterIt(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.RunAsync("sleep 1000");
         await host.RestartAsync();
         await pod.RestoreAsync(started: false);
@@ -59,8 +59,8 @@ public sealed class RestoreContract
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfARefusedContainer_KeepsTheReason(string handler, bool serialised)
     {
-        await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.CreateAsync(await pod.PlanAsync("", arguments: ["/bin/no-such-command"]));
         await host.RestartAsync();
         await pod.RestoreAsync(started: false);
@@ -73,9 +73,10 @@ public sealed class RestoreContract
     public async Task Exit_OfAContainerWhoseMonitorIsKilled_IsLostAndItsProcessesEnd(string handler, bool serialised)
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var monitorOf = MonitorOf(host);
         var pod = await host.StartPodAsync();
         var container = await pod.RunAsync("sleep 1000 & sleep 1000");
-        KillMonitor(host, container);
+        Kill(monitorOf(container));
         await AssertLostAsync(host, pod, container);
     }
 
@@ -83,22 +84,48 @@ public sealed class RestoreContract
     public async Task Restore_OfAContainerWhoseMonitorWasKilled_IsLostAndItsProcessesEnd(string handler, bool serialised)
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
+        var monitorOf = MonitorOf(host);
         var pod = await host.StartPodAsync();
         var container = await pod.RunAsync("sleep 1000 & sleep 1000");
+        var monitor = monitorOf(container);
         await host.RestartAsync();
-        KillMonitor(host, container);
+        Kill(monitor);
         await pod.RestoreAsync();
         await AssertLostAsync(host, pod, pod.Sandbox.FindContainer(container.Id)!);
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
-    public async Task Restore_OfAContainerThatWasNeverMade_EndsIt(string handler, bool serialised)
+    public async Task Restore_OfASandboxWhoseHolderWasKilled_EndsItsContainers(string handler, bool serialised)
     {
         await using var host = await ContractHost.OpenAsync(handler, serialised);
-        var pod = await host.StartPodAsync();
+        var pod = await host.StartPodAsync(host.Features.SharedPidNamespace);
+        var holder = (await pod.Sandbox.InfoAsync(CancellationToken.None)).Pid;
+        Assert.SkipWhen(holder == 0, $"{handler} has no process that holds a pod");
+        var running = await pod.RunAsync("sleep 1000");
+        await host.KillAsync();
+        Kill(holder);
+        await Waiting.TrueAsync(() => ProcStat.TryRead(holder) is null or { State: 'Z' });
+        await host.ReviveAsync();
+        await pod.RestoreAsync();
+
+        Assert.NotEqual(0, (await pod.Sandbox.Exit.Soon()).Code);
+        var exit = await pod.Sandbox.FindContainer(running.Id)!.Init.Exit.Soon();
+        Assert.True(exit.Code == 137 || exit is { Code: 255, LostReason: not null }, $"{exit}");
+        await pod.DestroyAsync();
+        Assert.Empty(await host.Handler.ListOwnedAsync(CancellationToken.None));
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Restore_OfAContainerThatWasNeverMade_EndsIt(string handler, bool serialised)
+    {
+        await using var turn = await pods.TakeAsync(handler, serialised);
+        var pod = turn.Pod;
         var request = await pod.PlanAsync("true");
         await pod.RestoreAsync(started: false);
         Assert.NotNull((await pod.Sandbox.FindContainer(request.ContainerId)!.Init.Exit.Soon()).LostReason);
+        // A restore that is asked for again is as good as the first.
+        await pod.RestoreAsync(started: false);
+        Assert.Equal(13, (await (await pod.RunAsync("exit 13")).Init.Exit.Soon()).Code);
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
@@ -117,12 +144,16 @@ public sealed class RestoreContract
         Assert.Equal(RuntimeErrorCode.NotFound, failure.Code);
     }
 
-    private static void KillMonitor(ContractHost host, IContainer container)
+    private static Func<IContainer, int> MonitorOf(ContractHost host)
     {
-        var pid = host.UnderTest.MonitorOf(container);
-        Assert.SkipWhen(pid is null, $"{host.UnderTest.Name} has no monitor for a container");
-        using var monitor = PidFd.TryOpen(pid.Value);
-        monitor!.Signal(SigKill);
+        Assert.SkipWhen(host.UnderTest.MonitorOf is null, $"{host.UnderTest.Name} has no monitor for a container");
+        return host.UnderTest.MonitorOf!;
+    }
+
+    private static void Kill(int pid)
+    {
+        using var process = PidFd.TryOpen(pid);
+        process!.Signal(SigKill);
     }
 
     private static async Task AssertLostAsync(ContractHost host, ContractPod pod, IContainer container)

@@ -3,7 +3,7 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>What the containers of a pod share, and the end of what holds the pod.</summary>
-public sealed class SandboxContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class SandboxContract(SharedPods pods)
 {
     private const int SigKill = 9;
 

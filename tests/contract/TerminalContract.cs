@@ -3,7 +3,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Execs with a terminal.</summary>
-public sealed class TerminalContract(SharedPods pods) : IClassFixture<SharedPods>
+public sealed class TerminalContract(SharedPods pods)
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Terminal_OfAnExec_TakesInputAndEndsWithIt(string handler, bool serialised)

@@ -16,7 +16,7 @@ internal abstract class OciHandlerUnderTest : HandlerUnderTest
 
     public override IRuntimePlugin NewPlugin() => new OciPlugin();
 
-    public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;
+    public override Func<IContainer, int> MonitorOf => static container => ProcStat.TryRead(container.Init.Pid)!.Parent;
 }
 
 internal sealed class RuncUnderTest : OciHandlerUnderTest

@@ -30,5 +30,5 @@ internal sealed class RktUnderTest : HandlerUnderTest
 
     public override IRuntimePlugin NewPlugin() => new RktPlugin();
 
-    public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;
+    public override Func<IContainer, int> MonitorOf => static container => ProcStat.TryRead(container.Init.Pid)!.Parent;
 }

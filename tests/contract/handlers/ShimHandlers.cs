@@ -43,5 +43,5 @@ internal sealed class ShimUnderTest : HandlerUnderTest
 
     public override IRuntimePlugin NewPlugin() => new ShimPlugin();
 
-    public override int? MonitorOf(IContainer container) => ProcStat.TryRead(container.Init.Pid)!.Parent;
+    public override Func<IContainer, int> MonitorOf => static container => ProcStat.TryRead(container.Init.Pid)!.Parent;
 }
