@@ -15,6 +15,8 @@ internal sealed class SharedRootfs : IRootfsSupply
 
     public bool SharesFolders => true;
 
+    public IReadOnlyList<NeededProgram> Programs => [];
+
     public void Check(CreateContainerRequest request, IReadOnlyList<HostMount> mounts)
     {
         foreach (var mount in mounts)

@@ -18,6 +18,9 @@ internal sealed class BlockRootfs : IRootfsSupply
 
     public bool SharesFolders => false;
 
+    // The gateway makes the images with it.
+    public IReadOnlyList<NeededProgram> Programs => [new("mkfs.erofs", "erofs-utils")];
+
     public void Check(CreateContainerRequest request, IReadOnlyList<HostMount> mounts) => CopiedFiles.Read(request.ContainerId, mounts);
 
     public string? PlanDisk(CreateContainerRequest request) => Serial(request.ContainerId);

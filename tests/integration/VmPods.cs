@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Berth.Cri.Protos;
 using Berth.Tests.Support;
 using Xunit;
 
@@ -31,11 +32,26 @@ public sealed class VmPods(Suite suite) : IAsyncLifetime
         Assert.SkipUnless(ready, $"{handler}: {reason}");
         if (!_pods.TryGetValue(handler, out var pod))
         {
-            _pods[handler] = pod = TestPod.RunAsync(Client, Gateway.Logs, handler);
+            _pods[handler] = pod = NewAsync(handler);
         }
 
         return await pod;
     }
+
+    /// <summary>The same, for a test that ends it: who asks next gets another.</summary>
+    public async Task<TestPod> TakeAwayAsync(string handler)
+    {
+        var pod = await TakeAsync(handler);
+        _pods.Remove(handler);
+        return pod;
+    }
+
+    /// <summary>Another pod, of the size that <see cref="SizeOf"/> tells; the caller's.</summary>
+    public Task<TestPod> NewAsync(string handler) => TestPod.RunAsync(Client, Gateway.Logs, handler, config => config.Linux.Resources = SizeOf(handler));
+
+    /// <summary>What the kubelet says of the pod's size; null for nothing.</summary>
+    public static LinuxContainerResources? SizeOf(string handler) =>
+        handler == "clear-containers" ? new() { MemoryLimitInBytes = 200 << 20, CpuQuota = 150_000, CpuPeriod = 100_000 } : null;
 
     public async ValueTask DisposeAsync()
     {
@@ -54,12 +70,18 @@ public sealed class VmPods(Suite suite) : IAsyncLifetime
         Assert.Empty(left);
     }
 
-    /// <summary>Hypervisors and file servers of this gateway's pods.</summary>
-    public IReadOnlyList<string> Machines() =>
+    /// <summary>Hypervisors and file servers of this gateway's pods: process ids.</summary>
+    public IReadOnlyList<int> Machines() => Find([Gateway.State, .. _pods.Values.Where(static p => p.IsCompletedSuccessfully).Select(static p => p.Result.Id[..13])]);
+
+    /// <summary>Those of one pod: its hypervisor has the pod's id for a name, its file server's folder half of it.</summary>
+    public static IReadOnlyList<int> Machines(TestPod pod) => Find($"/v/{pod.Id[..32]}/", $"berth-{pod.Id[..13]}");
+
+    private static IReadOnlyList<int> Find(params string[] named) =>
     [
-        .. Directory.GetDirectories("/proc").Where(static p => char.IsAsciiDigit(Path.GetFileName(p)[0])).Select(CommandLine)
-            .Where(line => (line.Contains("qemu", StringComparison.Ordinal) || line.Contains("virtiofsd", StringComparison.Ordinal))
-                && (line.Contains(Gateway.State, StringComparison.Ordinal) || _pods.Values.Any(p => p.IsCompletedSuccessfully && line.Contains(p.Result.Id[..13], StringComparison.Ordinal)))),
+        .. Directory.GetDirectories("/proc").Where(static p => char.IsAsciiDigit(Path.GetFileName(p)[0]))
+            .Where(p => CommandLine(p) is var line && (line.Contains("qemu", StringComparison.Ordinal) || line.Contains("virtiofsd", StringComparison.Ordinal))
+                && named.Any(n => line.Contains(n, StringComparison.Ordinal)))
+            .Select(static p => int.Parse(Path.GetFileName(p))),
     ];
 
     private static JsonObject Handler(string plugin) => new()

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Berth.Cri.Protos;
+using Berth.Linux;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -10,6 +11,7 @@ namespace Berth.Tests.Integration;
 public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
 {
     private const long MiB = 1024 * 1024;
+    private const int SigKill = 9, SigStop = 19;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     public static TheoryData<string> Handlers => ["clear-containers", "runv"];
@@ -19,16 +21,120 @@ public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
     {
         var pod = await pods.TakeAsync(handler);
         var server = await pod.StartAsync(Requests.Script("server", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp"));
-        var client = Requests.Script("client", "uname -r; until wget -q -O - http://localhost:8080/; do sleep 0.1; done 2>/dev/null; hostname; cat /etc/hosts; ip addr show eth0");
+        var client = Requests.Script("client", "uname -r; until wget -q -O - http://localhost:8080/; do sleep 0.1; done 2>/dev/null; hostname; cat /etc/hosts /etc/resolv.conf; ip addr show eth0");
         var output = await pod.OutputAsync(client);
         var ip = (await pod.StatusAsync()).Network.Ip;
         Assert.NotEqual(File.ReadAllText("/proc/sys/kernel/osrelease").Trim(), output.Split('\n')[0]);
-        Assert.All((string[])["\nserved\n", "\npod\n", $"{ip}\tpod", $"inet {ip}/"], text => Assert.Contains(text, output, StringComparison.Ordinal));
+        Assert.All((string[])["\nserved\n", "\npod\n", $"{ip}\tpod", $"inet {ip}/", "nameserver 192.0.2.53"], text => Assert.Contains(text, output, StringComparison.Ordinal));
         // From the node, by the pod's network.
         using var http = new HttpClient { Timeout = Limit };
         Assert.Equal("served\n", await http.GetStringAsync($"http://{ip}:8080/index.html"));
         await pods.Client.Runtime.StopContainerAsync(new() { ContainerId = server, Timeout = 0 });
         Assert.Equal((137, "Error"), ((await pod.StatusAsync(server)).ExitCode, (await pod.StatusAsync(server)).Reason));
+    }
+
+    [Theory, MemberData(nameof(Handlers))]
+    public async Task Machine_IsOfThePodsSizeInItsNamespaceAndItsCgroup(string handler)
+    {
+        var pod = await pods.TakeAsync(handler);
+        var info = await pod.InfoAsync();
+        var machines = VmPods.Machines(pod);
+        var hypervisor = info.GetProperty("pid").GetInt32();
+        Assert.Contains(hypervisor, machines);
+        Assert.True(machines.Count >= (handler == "clear-containers" ? 2 : 1), $"{handler}: {machines.Count} processes");
+        var network = FileStatus.Find(pods.Gateway.NetworkNamespace(pod.Id))!.Value.Inode;
+        var overhead = info.GetProperty("cgroup").GetProperty("overheadPath").GetString()!;
+        Assert.Equal($"net:[{network}]", new FileInfo($"/proc/{hypervisor}/ns/net").LinkTarget);
+        Assert.All(machines, pid =>
+        {
+            // A file server leaves for an empty one of its own.
+            Assert.NotEqual(new FileInfo($"/proc/{pods.Gateway.Pid}/ns/net").LinkTarget, new FileInfo($"/proc/{pid}/ns/net").LinkTarget);
+            Assert.Contains(File.ReadLines($"/proc/{pid}/cgroup"), line => line.EndsWith(overhead, StringComparison.Ordinal));
+        });
+        var details = info.GetProperty("handlerDetails");
+        Assert.StartsWith("tcg", details.GetProperty("accelerator").GetString(), StringComparison.Ordinal);
+        Assert.InRange(int.Parse(details.GetProperty("guestBootMilliseconds").GetString()!), 1, int.Parse(details.GetProperty("bootMilliseconds").GetString()!) + 1000);
+
+        var seen = (await pod.OutputAsync(Requests.Script("size", "awk '/MemTotal/ {print $2}' /proc/meminfo; nproc"))).Split('\n');
+        var memory = 128 + (VmPods.SizeOf(handler)?.MemoryLimitInBytes / MiB ?? 256);
+        // The kernel keeps a part for itself.
+        Assert.InRange(long.Parse(seen[0]) / 1024, memory * 3 / 4, memory);
+        Assert.Equal(handler == "clear-containers" ? Math.Min(2, Environment.ProcessorCount) : 1, int.Parse(seen[1]));
+    }
+
+    [Theory, MemberData(nameof(Handlers))]
+    public async Task Stats_OfAPod_ComeFromItsGuest(string handler)
+    {
+        var pod = await pods.TakeAsync(handler);
+        var id = await pod.StartAsync(Requests.Script("busy", "while :; do :; done"));
+        var stats = await Wait.ForAsync(
+            async () => (await pods.Client.Runtime.PodSandboxStatsAsync(new() { PodSandboxId = pod.Id })).Stats,
+            s => s.Linux.Cpu?.UsageNanoCores?.Value > 0 && s.Linux.Containers.Any(c => c.Attributes.Id == id && c.Cpu is not null),
+            Limit);
+        Assert.True(stats.Linux.Memory.WorkingSetBytes.Value > 0);
+        Assert.True(stats.Linux.Process.ProcessCount.Value >= 1);
+        Assert.Equal("eth0", stats.Linux.Network.DefaultInterface.Name);
+        await pods.Client.Runtime.RemoveContainerAsync(new() { ContainerId = id });
+    }
+
+    [Theory, MemberData(nameof(Handlers))]
+    public async Task Pod_ThatNeedsTheHost_IsRefused(string handler)
+    {
+        var (ready, reason) = await pods.Gateway.HandlerAsync(handler);
+        Assert.SkipUnless(ready, $"{handler}: {reason}");
+        foreach (var (what, change) in new (string, Action<LinuxSandboxSecurityContext>)[]
+        {
+            ("host namespaces", static c => c.NamespaceOptions.Network = NamespaceMode.Node),
+            ("host namespaces", static c => c.NamespaceOptions.Pid = NamespaceMode.Node),
+            ("host namespaces", static c => c.NamespaceOptions.Ipc = NamespaceMode.Node),
+            ("a shared PID namespace", static c => c.NamespaceOptions.Pid = NamespaceMode.Pod),
+            ("privileged pods", static c => c.Privileged = true),
+        })
+        {
+            var error = await Assert.ThrowsAsync<RpcException>(() => TestPod.RunAsync(pods.Client, pods.Gateway.Logs, handler, c => change(c.Linux.SecurityContext)));
+            Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+            Assert.Contains($"asks for {what}, which handler {handler} does not have", error.Status.Detail, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Machines_ThatDieOrHang_TakeTheirPodsAlong()
+    {
+        // One dies while the gateway looks on, one while it is away, and one only stops to answer.
+        await using var seen = await pods.TakeAwayAsync("clear-containers");
+        var booting = pods.NewAsync("clear-containers");
+        await using var hung = await pods.NewAsync("runv");
+        await using var unseen = await booting;
+        var containers = new Dictionary<TestPod, string>();
+        foreach (var pod in (TestPod[])[seen, unseen, hung])
+        {
+            containers[pod] = await pod.StartAsync(Requests.Idle("dying"));
+        }
+
+        await SignalAsync(await seen.HolderAsync(), SigKill);
+        await AssertEndedAsync(seen);
+        var (dying, stopping) = (await unseen.HolderAsync(), await hung.HolderAsync());
+        await pods.Gateway.KillAsync();
+        await SignalAsync(dying, SigKill);
+        await SignalAsync(stopping, SigStop);
+        await pods.Gateway.StartAgainAsync();
+        await AssertEndedAsync(unseen);
+
+        Assert.Equal(PodSandboxState.SandboxReady, (await hung.StatusAsync()).State);
+        await pods.Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = hung.Id }, deadline: DateTime.UtcNow + Patience.Of(Limit));
+        await AssertEndedAsync(hung);
+        // It is the guest's fault, and the log says so.
+        Assert.Contains("could not kill its containers (the guest gave no answer", pods.Gateway.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("plugin runv gave no answer", pods.Gateway.Log, StringComparison.Ordinal);
+
+        async Task AssertEndedAsync(TestPod pod)
+        {
+            await Wait.ForAsync(async () => (await pod.StatusAsync()).State, static s => s == PodSandboxState.SandboxNotready, Limit);
+            var status = await pod.ExitedAsync(containers[pod]);
+            Assert.True(status.ExitCode is 137 or 255, $"{status}");
+            await pod.DisposeAsync();
+            Assert.Empty(VmPods.Machines(pod));
+        }
     }
 
     [Theory, MemberData(nameof(Handlers))]
@@ -68,16 +174,42 @@ public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
         using var folder = new TempFolder();
         folder.File("given", "from the node\n");
         folder.Folder("empty");
-        var writer = Requests.Script("writer", "cat /data/given /one; touch /ro/x 2>/dev/null || echo refused; echo back > /data/taken; echo passed > /empty/note");
+        folder.File("words", "");
+        var writer = Requests.Script("writer", "cat /data/given /one; touch /ro/x 2>/dev/null || echo refused; echo back > /data/taken; echo passed > /empty/note; echo last words > /dev/termination-log");
         writer.Mounts.Add(new Mount { HostPath = folder.Path, ContainerPath = "/data" });
         writer.Mounts.Add(new Mount { HostPath = folder.Path, ContainerPath = "/ro", Readonly = true });
         writer.Mounts.Add(new Mount { HostPath = folder["given"], ContainerPath = "/one", Readonly = true });
         writer.Mounts.Add(new Mount { HostPath = folder["empty"], ContainerPath = "/empty" });
+        writer.Mounts.Add(new Mount { HostPath = folder["words"], ContainerPath = "/dev/termination-log" });
         Assert.Equal("from the node\nfrom the node\nrefused", await pod.OutputAsync(writer));
         Assert.Equal("back\n", await File.ReadAllTextAsync(folder["taken"]));
+        Assert.Equal("last words\n", await File.ReadAllTextAsync(folder["words"]));
         var reader = Requests.Script("reader", "cat /empty/note");
         reader.Mounts.Add(new Mount { HostPath = folder["empty"], ContainerPath = "/empty" });
         Assert.Equal("passed", await pod.OutputAsync(reader));
+    }
+
+    [Fact]
+    public async Task Folders_ThatAreMountsWithMountsBeneath_AreSeenWhole()
+    {
+        var pod = await pods.TakeAsync("clear-containers");
+        using var folder = new TempFolder();
+        var (outer, inner) = (folder.Folder("volume"), folder["volume/inner"]);
+        Mounts.Tmpfs(outer, MiB, "0755");
+        try
+        {
+            Directory.CreateDirectory(inner);
+            Mounts.Tmpfs(inner, MiB, "0755");
+            await File.WriteAllTextAsync(Path.Combine(inner, "given"), "beneath\n");
+            var container = Requests.Script("mounts", "cat /volume/inner/given; echo back > /volume/inner/taken; [ $(stat -c %d /volume) != $(stat -c %d /volume/inner) ] && echo apart");
+            container.Mounts.Add(new Mount { HostPath = outer, ContainerPath = "/volume" });
+            Assert.Equal("beneath\napart", await pod.OutputAsync(container));
+            Assert.Equal("back\n", await File.ReadAllTextAsync(Path.Combine(inner, "taken")));
+        }
+        finally
+        {
+            MountTable.UnmountBeneath(outer);
+        }
     }
 
     [Fact]
@@ -175,6 +307,13 @@ public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
         Assert.Equal(Enumerable.Range(0, numbers.Count), numbers);
         await pods.Client.Runtime.RemoveContainerAsync(new() { ContainerId = running });
         await pods.Client.Runtime.RemoveContainerAsync(new() { ContainerId = running });
+    }
+
+    private static async Task SignalAsync(int pid, int signal)
+    {
+        using var process = PidFd.TryOpen(pid);
+        Assert.True(process!.Signal(signal));
+        await (signal == SigKill ? process.ExitedAsync(CancellationToken.None) : Task.CompletedTask);
     }
 
     private static async Task<bool> ConnectsAsync(string ip, int port)

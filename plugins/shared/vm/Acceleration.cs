@@ -11,34 +11,33 @@ internal sealed record Accelerator(string Name, string Reason);
 /// <summary>
 /// Decides between KVM and TCG. A /dev/kvm that opens, and takes ioctls, may still not run our guest (a host without nested
 /// virtualisation that shows it all the same): QEMU aborts, or the guest hangs. So the guest itself is booted once, and the
-/// verdict is kept until the kernel, the module or QEMU changes.
+/// verdict is kept until the kernel, its module, QEMU or the guest's image changes.
 /// </summary>
-internal sealed class Acceleration(VmOptions options, string dataDirectory, Func<CancellationToken, Task> bootWithKvmAsync) : IDisposable
+internal sealed class Acceleration(VmOptions options, string dataDirectory, KvmOfMachine kvm, Func<CancellationToken, Task> bootWithKvmAsync, TimeProvider clock) : IDisposable
 {
-    private const string Device = "/dev/kvm";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _one = new(1);
     private readonly string _path = Path.Combine(dataDirectory, "kvm.json");
 
-    public async Task<Accelerator> DecideAsync(string hypervisor, CancellationToken cancellationToken)
+    public async Task<Accelerator> DecideAsync(string hypervisor, GuestImage guest, CancellationToken cancellationToken)
     {
         switch (options.Acceleration)
         {
             case AccelerationChoice.Tcg:
                 return new("tcg", "the option 'acceleration' says so");
             case AccelerationChoice.Kvm:
-                return File.Exists(Device) ? new("kvm", "the option 'acceleration' says so") : throw RuntimeException.Unavailable(
-                    $"{Device} does not exist, and the option 'acceleration' demands it: load kvm_intel or kvm_amd, turn virtualisation on in the firmware, or use 'auto'");
+                return File.Exists(kvm.Device) ? new("kvm", "the option 'acceleration' says so") : throw RuntimeException.Unavailable(
+                    $"{kvm.Device} does not exist, and the option 'acceleration' demands it: load kvm_intel or kvm_amd, turn virtualisation on in the firmware, or use 'auto'");
             default:
-                if (!File.Exists(Device))
+                if (!File.Exists(kvm.Device))
                 {
-                    return new("tcg", $"{Device} does not exist");
+                    return new("tcg", $"{kvm.Device} does not exist");
                 }
 
                 await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
                 try
                 {
-                    return await KeptOrTriedAsync(Key(hypervisor), cancellationToken).ConfigureAwait(false);
+                    return await KeptOrTriedAsync(Key(hypervisor, guest), cancellationToken).ConfigureAwait(false);
                 }
                 finally
                 {
@@ -63,8 +62,8 @@ internal sealed class Acceleration(VmOptions options, string dataDirectory, Func
 
     private async Task<string?> TryAsync(CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
+        using var deadline = new CancellationTokenSource(Limit, clock);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         try
         {
             await bootWithKvmAsync(limit.Token).ConfigureAwait(false);
@@ -72,20 +71,22 @@ internal sealed class Acceleration(VmOptions options, string dataDirectory, Func
         }
         catch (RuntimeException e)
         {
-            return $"{Device} exists, but KVM does not boot the guest: {e.Message}";
+            return $"{kvm.Device} exists, but KVM does not boot the guest: {e.Message}";
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return $"{Device} exists, but under KVM the guest did not come up within {Limit.TotalSeconds:0} s";
+            return $"{kvm.Device} exists, but under KVM the guest did not come up within {Limit.TotalSeconds:0} s";
         }
     }
 
-    private static string Key(string hypervisor) => string.Join(' ', (string[])[Kernel.Release, Module("kvm"), Module("kvm_intel"), Module("kvm_amd"), Stamp(hypervisor)]);
+    private string Key(string hypervisor, GuestImage guest) =>
+        string.Join(' ', (string[])[kvm.KernelRelease, Module("kvm"), Module("kvm_intel"), Module("kvm_amd"), Stamp(hypervisor), guest.Stamp()]);
 
-    private static string Module(string name)
+    private string Module(string name)
     {
-        var path = $"/sys/module/{name}/srcversion";
-        return File.Exists(path) ? File.ReadAllText(path).Trim() : Directory.Exists($"/sys/module/{name}") ? name : "-";
+        var folder = Path.Combine(kvm.Modules, name);
+        var version = Path.Combine(folder, "srcversion");
+        return File.Exists(version) ? File.ReadAllText(version).Trim() : Directory.Exists(folder) ? name : "-";
     }
 
     private static string Stamp(string path)
@@ -100,4 +101,15 @@ internal sealed class Acceleration(VmOptions options, string dataDirectory, Func
 
         public string? Failure { get; init; }
     }
+}
+
+/// <summary>Where this machine shows KVM.</summary>
+internal sealed record KvmOfMachine
+{
+    public string Device { get; init; } = "/dev/kvm";
+
+    /// <summary>The kernel's modules, a folder each.</summary>
+    public string Modules { get; init; } = "/sys/module";
+
+    public string KernelRelease { get; init; } = Kernel.Release;
 }

@@ -83,11 +83,7 @@ internal sealed class ContainerLog : IDisposable
 
             // A gap: the agent had no room any more. What is lost is lost, the rest is not.
             var fresh = offset < known ? chunk[(int)(known - offset)..] : chunk;
-            if (_log is not null)
-            {
-                _log.Write(LogLines.Format(fresh.Span, isStderr, _clock.GetUtcNow()));
-            }
-
+            Write(LogLines.Format(fresh.Span, isStderr, _clock.GetUtcNow()));
             var end = offset + chunk.Length;
             _at = isStderr ? _at with { Stderr = end } : _at with { Stdout = end };
             SavePosition();
@@ -108,6 +104,20 @@ internal sealed class ContainerLog : IDisposable
     {
         _log?.Dispose();
         _position.Dispose();
+    }
+
+    // A full disk may have taken a part, which would be there twice when the whole is written.
+    private void Write(ReadOnlySpan<byte> lines)
+    {
+        try
+        {
+            _log?.Write(lines);
+        }
+        catch (IOException)
+        {
+            _log!.SetLength(_at.Size);
+            throw;
+        }
     }
 
     private void OpenFile()

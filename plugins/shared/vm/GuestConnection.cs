@@ -38,15 +38,15 @@ internal sealed class GuestConnection(
     public Task ReadyAsync(CancellationToken cancellationToken) => Connected().WaitAsync(cancellationToken);
 
     /// <summary>The wire to an agent that has answered.</summary>
-    public async Task<AgentWire> WireAsync(CancellationToken cancellationToken)
+    public async Task<AgentWire> WireAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
         try
         {
-            return await Connected().WaitAsync(GuestRequests.AnswerLimit, clock, cancellationToken).ConfigureAwait(false);
+            return await Connected().WaitAsync(limit, clock, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            throw GuestRequests.NoAnswer();
+            throw GuestRequests.NoAnswer(limit);
         }
     }
 

@@ -1,23 +1,22 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Berth.Abstractions;
 using Berth.Guest.Protocol;
 
 namespace Berth.Plugins.Vm;
 
 /// <summary>Processes of the guest that somebody follows, by name and, within a connection, by number.</summary>
-internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
+internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock) : IDisposable
 {
     private readonly ConcurrentDictionary<(string Container, string? Exec), GuestProcessLink> _followed = new();
     private readonly ConcurrentDictionary<uint, GuestProcessLink> _numbered = new();
 
     /// <summary>Follows a process of an earlier connection.</summary>
-    public void Follow(string containerId, string? execId, IProcessEvents events) => _followed[(containerId, execId)] = new(events);
+    public void Follow(string containerId, string? execId, IProcessEvents events) => _followed[(containerId, execId)] = new(events, log, clock);
 
     /// <summary>Follows a process that was just made.</summary>
     public void Add(string containerId, string? execId, GuestProcess? process, IProcessEvents events)
     {
-        var link = new GuestProcessLink(events) { Number = process?.Number ?? throw new InvalidDataException("a created process has no number") };
+        var link = new GuestProcessLink(events, log, clock) { Number = process?.Number ?? throw new InvalidDataException("a created process has no number") };
         link.Stdin.Restart(process.Stdin);
         _followed[(containerId, execId)] = link;
         _numbered[link.Number] = link;
@@ -28,6 +27,7 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
         if (_followed.TryRemove((containerId, execId), out var process))
         {
             _numbered.TryRemove(process.Number, out _);
+            process.Dispose();
         }
     }
 
@@ -90,6 +90,15 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
         }
     }
 
+    /// <summary>Tries nothing again any more.</summary>
+    public void Dispose()
+    {
+        foreach (var process in _followed.Values.Concat(_numbered.Values))
+        {
+            process.Dispose();
+        }
+    }
+
     // An exec of an earlier gateway has nobody who reads: its output is dropped, so that it ends.
     private void Resume(AgentWire wire, string containerId, GuestProcess process)
     {
@@ -100,10 +109,11 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
                 return;
             }
 
-            link = new(new NobodysProcess());
+            link = new(new NobodysProcess(), log, clock);
         }
 
         link.Number = process.Number;
+        link.BeginOutput();
         link.Stdin.Restart(process.Stdin);
         _numbered[process.Number] = link;
         var (stdout, stderr) = link.Events.Offsets;
@@ -111,20 +121,13 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
         wire.Send(FrameKind.OutputAck, process.Number, OffsetPayload.Output(2, Math.Max(stderr, process.Stderr)));
     }
 
-    private async Task OnOutputAsync(AgentWire wire, GuestProcessLink process, int stream, long offset, ReadOnlyMemory<byte> bytes)
+    // Not acknowledged, it stays with the agent, whose container waits when it can keep no more.
+    private static async Task OnOutputAsync(AgentWire wire, GuestProcessLink process, int stream, long offset, ReadOnlyMemory<byte> bytes)
     {
-        try
+        if (await process.OutputAsync(stream == 2, offset, bytes).ConfigureAwait(false))
         {
-            await process.Events.OnOutputAsync(stream == 2, offset, bytes).ConfigureAwait(false);
+            wire.Send(FrameKind.OutputAck, process.Number, OffsetPayload.Output(stream, offset + bytes.Length));
         }
-        catch (IOException e)
-        {
-            // Not acknowledged, it stays with the agent, whose container waits when it can keep no more.
-            log.Write(PluginLogLevel.Error, string.Create(CultureInfo.InvariantCulture, $"output of process {process.Number} in the guest cannot be written: {e.Message}"));
-            return;
-        }
-
-        wire.Send(FrameKind.OutputAck, process.Number, OffsetPayload.Output(stream, offset + bytes.Length));
     }
 
     private async Task OnExitAsync(AgentWire wire, GuestProcessLink process, GuestExit exit)
@@ -151,14 +154,4 @@ internal sealed class GuestProcesses(IPluginLog log, TimeProvider clock)
         {
         }
     }
-}
-
-/// <summary>A process of the guest that somebody follows.</summary>
-internal sealed class GuestProcessLink(IProcessEvents events)
-{
-    public IProcessEvents Events => events;
-
-    public GuestStream Stdin { get; } = new();
-
-    public uint Number { get; set; }
 }

@@ -7,27 +7,25 @@ namespace Berth.Plugins.Vm;
 /// <summary>Requests to the agent that wait for their answers.</summary>
 internal sealed class GuestRequests(TimeProvider clock)
 {
-    /// <summary>How long the guest may think.</summary>
-    public static readonly TimeSpan AnswerLimit = TimeSpan.FromMinutes(2);
-
     private readonly ConcurrentDictionary<uint, Pending> _pending = new();
     private uint _last;
 
     /// <summary>Sends a request and waits.</summary>
     /// <param name="wire">The connection.</param>
     /// <param name="request">What is asked.</param>
+    /// <param name="limit">How long the guest may think.</param>
     /// <param name="cancellationToken">Gives up; the guest may do it all the same.</param>
     /// <param name="onSuccess">Called before the next frame is looked at: it may be output of a process that the answer announces.</param>
     /// <param name="asksRuntime">A failure is the runtime's own refusal: nothing that a retry would mend.</param>
     public async Task<GuestResponse> AskAsync(
-        AgentWire wire, GuestRequest request, CancellationToken cancellationToken, Action<GuestResponse>? onSuccess = null, bool asksRuntime = false)
+        AgentWire wire, GuestRequest request, TimeSpan limit, CancellationToken cancellationToken, Action<GuestResponse>? onSuccess = null, bool asksRuntime = false)
     {
         var id = Interlocked.Increment(ref _last);
         var pending = _pending[id] = new(onSuccess, asksRuntime);
         try
         {
             wire.SendMessage(FrameKind.Request, id, ProtocolJson.Write(request, ProtocolJson.Default.GuestRequest));
-            return await pending.Answer.Task.WaitAsync(AnswerLimit, clock, cancellationToken).ConfigureAwait(false);
+            return await pending.Answer.Task.WaitAsync(limit, clock, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when ((e is OperationCanceledException or TimeoutException) && !_pending.TryRemove(id, out _))
         {
@@ -36,7 +34,7 @@ internal sealed class GuestRequests(TimeProvider clock)
         }
         catch (TimeoutException)
         {
-            throw NoAnswer();
+            throw NoAnswer(limit);
         }
         finally
         {
@@ -82,7 +80,7 @@ internal sealed class GuestRequests(TimeProvider clock)
         }
     }
 
-    public static RuntimeException NoAnswer() => new(RuntimeErrorCode.DeadlineExceeded, $"the guest gave no answer within {AnswerLimit.TotalSeconds:0} s");
+    public static RuntimeException NoAnswer(TimeSpan limit) => new(RuntimeErrorCode.DeadlineExceeded, $"the guest gave no answer within {limit.TotalSeconds:0} s");
 
     private static RuntimeErrorCode CodeOf(GuestErrorCode code) => code switch
     {

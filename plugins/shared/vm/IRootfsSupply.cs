@@ -15,6 +15,11 @@ internal sealed record GuestFiles
     public IReadOnlyList<ReturnedFile> Returned { get; init; } = [];
 }
 
+/// <summary>A program that must be installed.</summary>
+/// <param name="Name">A path, or a name that is looked up.</param>
+/// <param name="Package">The Debian package that has it.</param>
+internal sealed record NeededProgram(string Name, string Package);
+
 /// <summary>How a container's files come into the VM: the one thing in which the plugins differ.</summary>
 internal interface IRootfsSupply
 {
@@ -23,6 +28,9 @@ internal interface IRootfsSupply
 
     /// <summary>Whether a file server runs beside the VM.</summary>
     bool SharesFolders { get; }
+
+    /// <summary>Without these no root file system of that form can be made.</summary>
+    IReadOnlyList<NeededProgram> Programs { get; }
 
     /// <summary>Refuses mounts that can never work, before anything is made.</summary>
     void Check(CreateContainerRequest request, IReadOnlyList<HostMount> mounts);

@@ -29,9 +29,9 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         var hypervisor = starter.Executable();
         _ = fileServer?.Executable;
         _ = GuestImage.Find(options.Guest);
-        foreach (var tool in (string[])["ip", "tc"])
+        foreach (var (program, package) in (NeededProgram[])[new("ip", "iproute2"), new("tc", "iproute2"), .. supply.Programs])
         {
-            _ = Executable.Find(tool) ?? throw RuntimeException.Unavailable($"{tool} is not in {Executable.SearchPath}: install the Debian package iproute2");
+            _ = Executable.Find(program) ?? throw RuntimeException.Unavailable($"{program} is not in {Executable.SearchPath}: install the Debian package {package}");
         }
 
         var version = await VersionAsync(hypervisor, cancellationToken).ConfigureAwait(false);

@@ -54,22 +54,23 @@ internal sealed class VmHandler : IRuntimeHandler
             throw RuntimeException.NotFound($"sandbox {id}: its VM was never started");
         }
 
+        // Its agent talks to one at a time.
+        if (_sandboxes.TryRemove(id, out var earlier))
+        {
+            await earlier.DisposeAsync().ConfigureAwait(false);
+        }
+
         var vm = new Hypervisor(new(state.Folder), hypervisor);
         var agent = new GuestAgent(new VmFiles(state.Folder).Agent, _tools.Log, _tools.Clock);
-        var sandbox = new VmSandbox(state, agent, vm.IsAlive ? EndAsync(vm) : Task.FromResult<int?>(null), request.Start.Sandbox.Resources, _tools);
+        var sandbox = new VmSandbox(state, agent, request.Start.Sandbox.Resources, _tools);
         foreach (var container in request.Containers)
         {
             sandbox.Restore(container);
         }
 
-        if (vm.IsAlive)
-        {
-            agent.Begin();
-        }
-
-        _sandboxes[id] = sandbox;
-        await Task.CompletedTask.ConfigureAwait(false);
-        return sandbox;
+        agent.Begin();
+        sandbox.Follow(EndAsync(vm));
+        return _sandboxes[id] = sandbox;
     }
 
     public async Task DestroySandboxAsync(DestroyRequest request, CancellationToken cancellationToken)

@@ -31,7 +31,7 @@ internal sealed class VmRemover(IPluginLog log)
                 Directory.Delete(files.Folder, recursive: true);
             }
         }
-        catch (Exception e) when (e is TimeoutException or IOException)
+        catch (Exception e) when (e is TimeoutException or IOException or UnauthorizedAccessException)
         {
             log.Write(PluginLogLevel.Warning, $"VM in {files.Folder}: not all of it could be removed: {e.Message}");
             throw RuntimeException.Unavailable($"VM in {files.Folder}: {e.Message}; a retry goes on", e);

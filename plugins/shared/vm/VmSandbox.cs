@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Berth.Abstractions;
 
 namespace Berth.Plugins.Vm;
@@ -12,12 +13,12 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
     private readonly VmFiles _files;
     private readonly PodResources _resources;
     private volatile bool _destroyed;
+    private volatile ProcessExit? _containersEnd;
 
-    public VmSandbox(VmState state, GuestAgent agent, Task<int?> end, PodResources resources, VmTools tools)
+    public VmSandbox(VmState state, GuestAgent agent, PodResources resources, VmTools tools)
     {
         (State, Agent, _tools, _resources) = (state, agent, tools, resources);
         _files = new(state.Folder);
-        _ = FollowAsync(end);
     }
 
     public string Id => State.SandboxId;
@@ -28,7 +29,10 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
 
     public Task<ProcessExit> Exit => _exit.Task;
 
-    public async Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken)
+    /// <summary>Known to the process that booted it.</summary>
+    public BootTime? Boot { get; init; }
+
+    public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken)
     {
         var details = new Dictionary<string, string>
         {
@@ -46,8 +50,13 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
             details["guestKernel"] = facts.Kernel;
         }
 
-        await Task.CompletedTask.ConfigureAwait(false);
-        return new() { Pid = Exit.IsCompleted ? 0 : State.Hypervisor?.Pid ?? 0, Details = details };
+        if (Boot is { } boot)
+        {
+            details["bootMilliseconds"] = boot.Machine.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);
+            details["guestBootMilliseconds"] = boot.Guest.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);
+        }
+
+        return Task.FromResult<SandboxInfo>(new() { Pid = Exit.IsCompleted ? 0 : State.Hypervisor?.Pid ?? 0, Details = details });
     }
 
     public async Task<IContainer> CreateContainerAsync(CreateContainerRequest request, CancellationToken cancellationToken)
@@ -59,7 +68,14 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
             Forget(request.ContainerId);
         }
 
-        return _containers[request.ContainerId] = await new ContainerCreator(_files, Agent, _tools).CreateAsync(request, cancellationToken).ConfigureAwait(false);
+        var container = _containers[request.ContainerId] = await new ContainerCreator(_files, Agent, _tools).CreateAsync(request, cancellationToken).ConfigureAwait(false);
+        if (_containersEnd is { } end)
+        {
+            // The VM ended meanwhile, and may have missed this one.
+            container.Process.OnLost(end);
+        }
+
+        return container;
     }
 
     public IContainer? FindContainer(string containerId) => _containers.GetValueOrDefault(containerId);
@@ -72,11 +88,27 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
         return UsageMapping.Sum(parts, _tools.Clock.GetUtcNow());
     }
 
+    public Task UpdateResourcesAsync(PodResources resources, CancellationToken cancellationToken)
+    {
+        DemandRunning();
+        // Processor time within those that it has is the pod's cgroup's to give: the hypervisor is in it.
+        var (wanted, has) = (VmSize.Of(resources, _tools.Options), State.Size);
+        return wanted.MemoryMiB == has.MemoryMiB && wanted.Processors <= has.Processors
+            ? Task.CompletedTask
+            : throw new RuntimeException(
+                RuntimeErrorCode.NotSupported,
+                $"sandbox {Id}: its VM was booted with {has.MemoryMiB} MiB and {has.Processors} processors, which do not change while it runs; {wanted.MemoryMiB} MiB and {wanted.Processors} take a new pod");
+    }
+
     public Task<int> OpenPortAsync(int port, CancellationToken cancellationToken)
     {
         DemandRunning();
         return Agent.OpenPortAsync(port, cancellationToken);
     }
+
+    /// <summary>Ends with the VM, and its containers with it; those that are to be adopted are there before.</summary>
+    /// <param name="end">The VM's end as an exit status, if it is known.</param>
+    public void Follow(Task<int?> end) => _ = FollowAsync(end);
 
     /// <summary>Adopts a container of an earlier process.</summary>
     public void Restore(RestoreContainer restore)
@@ -140,9 +172,12 @@ internal sealed class VmSandbox : ISandbox, IAsyncDisposable
             ? KilledExit()
             : code is null ? _tools.Lost("the hypervisor ended while the gateway was away") : new ProcessExit { Code = code.Value, FinishedAt = _tools.Clock.GetUtcNow() };
         await Agent.DisposeAsync().ConfigureAwait(false);
+        _containersEnd = _destroyed
+            ? KilledExit()
+            : _tools.Lost($"the VM of sandbox {Id} ended (status {code?.ToString(CultureInfo.InvariantCulture) ?? "unknown"})");
         foreach (var container in _containers.Values)
         {
-            container.Process.OnLost(_destroyed ? KilledExit() : _tools.Lost($"the VM of sandbox {Id} ended (status {code?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "unknown"})"));
+            container.Process.OnLost(_containersEnd);
         }
 
         _exit.TrySetResult(exit);

@@ -16,7 +16,7 @@ internal sealed class VmStarter : IDisposable
     public VmStarter(VmBoot boot, VmRemover remover, string dataDirectory, VmTools tools)
     {
         (_boot, _remover, _tools) = (boot, remover, tools);
-        _acceleration = new(tools.Options, dataDirectory, TryKvmAsync);
+        _acceleration = new(tools.Options, dataDirectory, new(), TryKvmAsync, tools.Clock);
     }
 
     public async Task<VmSandbox> StartAsync(StartSandboxRequest request, CancellationToken cancellationToken)
@@ -44,16 +44,20 @@ internal sealed class VmStarter : IDisposable
         try
         {
             var vm = await _boot.StartAsync(plan, SaveAsync, cancellationToken).ConfigureAwait(false);
+            var released = _tools.Clock.GetTimestamp();
             agent.Begin();
             await AnsweredAsync(agent, vm, cancellationToken).ConfigureAwait(false);
+            var boot = new BootTime(_tools.Clock.GetElapsedTime(released), agent.Facts!.Uptime);
             await agent.SetUpPodAsync(PodSetup.Of(request), _tools.Supply.SharesFolders ? QemuArguments.ShareTag : null, cancellationToken).ConfigureAwait(false);
-            return new(vm.State, agent, AsOptional(vm.End), sandbox.Resources, _tools);
+            var started = new VmSandbox(vm.State, agent, sandbox.Resources, _tools) { Boot = boot };
+            started.Follow(AsOptional(vm.End));
+            return started;
         }
-        catch (Exception e) when (e is RuntimeException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is RuntimeException or OperationCanceledException or IOException or UnauthorizedAccessException)
         {
             await agent.DisposeAsync().ConfigureAwait(false);
             await _remover.RemoveAsync(files, null).ConfigureAwait(false);
-            throw e is IOException ? RuntimeException.Unavailable($"sandbox {sandbox.SandboxId}: {e.Message}", e) : e;
+            throw e is IOException or UnauthorizedAccessException ? RuntimeException.Unavailable($"sandbox {sandbox.SandboxId}: {e.Message}", e) : e;
         }
 
         Task SaveAsync(VmState state)
@@ -65,7 +69,7 @@ internal sealed class VmStarter : IDisposable
 
     public string Executable() => _boot.Executable();
 
-    public Task<Accelerator> AcceleratorAsync(CancellationToken cancellationToken) => _acceleration.DecideAsync(_boot.Executable(), cancellationToken);
+    public Task<Accelerator> AcceleratorAsync(CancellationToken cancellationToken) => _acceleration.DecideAsync(_boot.Executable(), GuestImage.Find(_tools.Options.Guest), cancellationToken);
 
     public void Dispose() => _acceleration.Dispose();
 

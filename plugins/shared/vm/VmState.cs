@@ -70,7 +70,7 @@ internal static class StateFile
             File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(state, VmJson.Settings));
             File.Move(temporary, path, overwrite: true);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw RuntimeException.Unavailable($"state cannot be kept in {path}: {e.Message}", e);
         }
