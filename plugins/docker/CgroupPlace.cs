@@ -31,6 +31,10 @@ internal sealed record CgroupPlace(string Parent, string? Own)
     public string Of(string engineId, PodCgroup pod, CgroupDriver driver) =>
         driver == CgroupDriver.Systemd ? $"{pod.Path}/docker-{engineId}.scope" : Own ?? $"{Parent}/{engineId}";
 
+    /// <summary>The Engine's own, where its container's processes are and are counted.</summary>
+    public string LeafOf(string engineId, PodCgroup pod, CgroupDriver driver) =>
+        driver == CgroupDriver.Systemd ? Of(engineId, pod, driver) : $"{Own ?? Parent}/{engineId}";
+
     private static string Slice(string path) => path.Split('/')[^1] is { Length: > 0 } name && name.EndsWith(".slice", StringComparison.Ordinal)
         ? name
         : throw RuntimeException.InvalidArgument($"the pod's cgroup {path} is no slice");

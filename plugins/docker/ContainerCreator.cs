@@ -26,7 +26,7 @@ internal sealed class ContainerCreator(EngineImages images, HandlerTools tools)
         var engineId = await tools.Objects.CreateAsync(request.ContainerId, parameters).ConfigureAwait(false);
         var own = new ContainerCgroup(tools.Cgroups, cgroup.Of(engineId, request.Cgroup, tools.Driver));
         var log = await LogAsync(request, engineId, CancellationToken.None).ConfigureAwait(false);
-        return new(request.ContainerId, engineId, DockerInit.Created(request.ContainerId, engineId, own, log, tools), log, own, tools);
+        return new(request.ContainerId, engineId, DockerInit.Created(request.ContainerId, engineId, own, new(cgroup.LeafOf(engineId, request.Cgroup, tools.Driver), tools), log, tools), log, own, tools);
     }
 
     public async Task<DockerContainer> RestoreAsync(RestoreContainer container, CancellationToken cancellationToken)
@@ -44,7 +44,7 @@ internal sealed class ContainerCreator(EngineImages images, HandlerTools tools)
         var cgroup = new CgroupPlace("", listed.Labels.TryGetValue(EngineObjects.CgroupLabel, out var path) ? path : null);
         var own = new ContainerCgroup(tools.Cgroups, cgroup.Of(listed.ID, request.Cgroup, tools.Driver));
         var log = await LogAsync(request, listed.ID, cancellationToken).ConfigureAwait(false);
-        return new(request.ContainerId, listed.ID, DockerInit.Restored(request.ContainerId, found, own, log, container.Started, tools), log, own, tools);
+        return new(request.ContainerId, listed.ID, DockerInit.Restored(request.ContainerId, found, own, new(cgroup.LeafOf(listed.ID, request.Cgroup, tools.Driver), tools), log, container.Started, tools), log, own, tools);
     }
 
     private void BeginLog(CreateContainerRequest request)

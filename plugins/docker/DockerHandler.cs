@@ -107,8 +107,8 @@ internal sealed class DockerHandler : IRuntimeHandler
         var engineId = await _tools.Objects.FindHolderAsync(id, cancellationToken).ConfigureAwait(false)
             ?? throw RuntimeException.NotFound($"sandbox {id}: the Docker Engine has no holder for it");
         var found = await _tools.Objects.InspectAsync(engineId, cancellationToken).ConfigureAwait(false);
-        var cgroup = new ContainerCgroup(_tools.Cgroups, CgroupPlace.OfHolder(sandbox.Cgroup, _tools.Driver).Of(engineId, sandbox.Cgroup, _tools.Driver));
-        var holder = DockerInit.Restored(id, found, cgroup, null, started: true, _tools);
+        var place = CgroupPlace.OfHolder(sandbox.Cgroup, _tools.Driver).Of(engineId, sandbox.Cgroup, _tools.Driver);
+        var holder = DockerInit.Restored(id, found, new(_tools.Cgroups, place), new(place, _tools), null, started: true, _tools);
         return new(start, engineId, holder, _creator, _remover, _tools);
     }
 

@@ -14,28 +14,30 @@ internal sealed class DockerInit : IProcess
     private readonly string _engineId;
     private readonly ContainerCgroup _cgroup;
     private readonly LogCopy? _log;
+    private readonly OomWatch _oom;
     private readonly HandlerTools _tools;
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SharedRun _start = new();
     private RunningProcess? _process;
     private bool _started;
 
-    private DockerInit(string id, string engineId, ContainerCgroup cgroup, LogCopy? log, HandlerTools tools) =>
-        (_id, _engineId, _cgroup, _log, _tools) = (id, engineId, cgroup, log, tools);
+    private DockerInit(string id, string engineId, ContainerCgroup cgroup, OomWatch oom, LogCopy? log, HandlerTools tools) =>
+        (_id, _engineId, _cgroup, _oom, _log, _tools) = (id, engineId, cgroup, oom, log, tools);
 
     public int Pid { get; private set; }
 
     public Task<ProcessExit> Exit => _exit.Task;
 
     /// <summary>One that was just created.</summary>
-    public static DockerInit Created(string id, string engineId, ContainerCgroup cgroup, LogCopy? log, HandlerTools tools) => new(id, engineId, cgroup, log, tools);
+    public static DockerInit Created(string id, string engineId, ContainerCgroup cgroup, OomWatch oom, LogCopy? log, HandlerTools tools) => new(id, engineId, cgroup, oom, log, tools);
 
     /// <summary>One that an earlier gateway process made, as the Engine has it now.</summary>
-    public static DockerInit Restored(string id, ContainerInspectResponse found, ContainerCgroup cgroup, LogCopy? log, bool started, HandlerTools tools)
+    public static DockerInit Restored(string id, ContainerInspectResponse found, ContainerCgroup cgroup, OomWatch oom, LogCopy? log, bool started, HandlerTools tools)
     {
-        var init = new DockerInit(id, found.ID, cgroup, log, tools);
+        var init = new DockerInit(id, found.ID, cgroup, oom, log, tools);
         if (EngineObjects.Moment(found.State!.StartedAt) is not null)
         {
+            oom.TryBegin();
             init.Follow(found.State);
         }
         else if (started)
@@ -49,7 +51,7 @@ internal sealed class DockerInit : IProcess
     /// <summary>One of which nothing is left.</summary>
     public static DockerInit Gone(string id, string reason, ContainerCgroup cgroup, HandlerTools tools)
     {
-        var init = new DockerInit(id, "", cgroup, null, tools) { _started = true };
+        var init = new DockerInit(id, "", cgroup, new("", tools), null, tools) { _started = true };
         init._exit.SetResult(EngineExit.Lost(reason, tools.Clock));
         return init;
     }
@@ -142,8 +144,8 @@ internal sealed class DockerInit : IProcess
         RuntimeException? refusal = null;
         try
         {
-            await _tools.Engine.CallAsync(
-                $"start container {_id}", (c, token) => c.Containers.StartContainerAsync(_engineId, new(), token), cancellationToken).ConfigureAwait(false);
+            await _oom.BesideAsync(_tools.Engine.CallAsync(
+                $"start container {_id}", (c, token) => c.Containers.StartContainerAsync(_engineId, new(), token), cancellationToken)).ConfigureAwait(false);
         }
         catch (RuntimeException e) when (e.Code is not (RuntimeErrorCode.Unavailable or RuntimeErrorCode.DeadlineExceeded))
         {
@@ -180,8 +182,9 @@ internal sealed class DockerInit : IProcess
         {
             var copy = _log?.RunAsync(_tools.Stopping) ?? Task.CompletedTask;
             var lost = _process is null ? null : await _process.EndAsync(_tools.Stopping).ConfigureAwait(false);
-            var outOfMemory = _cgroup.WasOutOfMemory();
-            var exit = await EngineExit.WaitAsync(_engineId, _tools).ConfigureAwait(false);
+            var outOfMemory = await _oom.WasOutOfMemoryAsync().ConfigureAwait(false);
+            var exit = await EngineExit.WaitAsync(_engineId, _oom.Knows, _tools).ConfigureAwait(false);
+            outOfMemory |= _cgroup.WasOutOfMemory(exit.Code == KilledCode);
             await KillRestAsync().ConfigureAwait(false);
             _log?.Complete();
             await copy.ConfigureAwait(false);
@@ -189,6 +192,7 @@ internal sealed class DockerInit : IProcess
             _exit.TrySetResult(lost is null
                 ? exit with { OutOfMemory = exit.OutOfMemory || outOfMemory }
                 : EngineExit.Lost(lost, _tools.Clock) with { FinishedAt = exit.FinishedAt });
+            _cgroup.SettleOutOfMemory();
         }
         catch (Exception) when (_tools.Stopping.IsCancellationRequested)
         {
@@ -202,6 +206,7 @@ internal sealed class DockerInit : IProcess
         finally
         {
             _log?.Dispose();
+            _oom.Dispose();
         }
     }
 

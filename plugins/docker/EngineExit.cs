@@ -19,7 +19,10 @@ internal static class EngineExit
     public static ProcessExit Lost(string reason, TimeProvider clock) => new() { Code = LostCode, FinishedAt = clock.GetUtcNow(), LostReason = reason };
 
     /// <summary>Waits for the end, and asks how it was.</summary>
-    public static async Task<ProcessExit> WaitAsync(string engineId, HandlerTools tools)
+    /// <param name="engineId">The container.</param>
+    /// <param name="kernelTells">Kills for lack of memory are known without the Engine.</param>
+    /// <param name="tools">The handler's.</param>
+    public static async Task<ProcessExit> WaitAsync(string engineId, bool kernelTells, HandlerTools tools)
     {
         for (var pause = FirstPause; ; pause = pause * 2 > LongestPause ? LongestPause : pause * 2)
         {
@@ -29,7 +32,7 @@ internal static class EngineExit
                 var state = (await tools.Objects.InspectAsync(engineId, tools.Stopping).ConfigureAwait(false)).State!;
                 if (!state.Running)
                 {
-                    state = await WithOutOfMemoryAsync(engineId, state, tools).ConfigureAwait(false);
+                    state = kernelTells ? state : await WithOutOfMemoryAsync(engineId, state, tools).ConfigureAwait(false);
                     return new()
                     {
                         Code = (int)state.ExitCode & 0xFF,

@@ -50,9 +50,6 @@ internal abstract class HandlerUnderTest
     /// <summary>Its plugin is one of this tree, and so is the program that runs it in a process of its own.</summary>
     public virtual bool IsInTree => true;
 
-    /// <summary>The runtime loses the news now and then that the kernel killed for lack of memory; the signal is seen then.</summary>
-    public virtual bool MayMissOutOfMemory => false;
-
     /// <summary>Whoever asks for it has its runtime: not to be ready is a failure then, and no reason to ask nothing.</summary>
     public virtual bool MustBeReady => false;
 

@@ -1,4 +1,6 @@
+using System.Text.Json.Nodes;
 using Berth.Cri.Protos;
+using Berth.Linux;
 using Berth.Tests.Support;
 using Xunit;
 
@@ -29,9 +31,7 @@ public sealed class DockerTests(Suite suite)
         limited.Command.Clear();
         limited.Command.Add(["tail", "-c", "200m", "/dev/zero"]);
         var killed = await pod.RunToEndAsync(limited);
-        // The Engine loses the news of the kernel's kill now and then.
-        Assert.Contains(killed.Reason, (string[])["OOMKilled", "Error"]);
-        Assert.Equal(137, killed.ExitCode);
+        Assert.Equal((137, "OOMKilled"), (killed.ExitCode, killed.Reason));
         var three = await pod.RunToEndAsync(Requests.Script("three", "exit 3"));
         Assert.Equal((3, "Error"), (three.ExitCode, three.Reason));
 
@@ -72,6 +72,46 @@ public sealed class DockerTests(Suite suite)
         Assert.Equal((0, "Completed"), ((await pod.StatusAsync(running)).ExitCode, (await pod.StatusAsync(running)).Reason));
         var numbers = pod.Log("running.log").Select(static l => int.Parse(l.Text)).ToList();
         Assert.Equal(Enumerable.Range(0, numbers.Count), numbers);
+    }
+
+    [Fact]
+    public async Task Image_OfTwoContainers_IsHandedOverOnce_Counted_AndNotAskedForAgain()
+    {
+        await suite.RequireAsync("docker");
+        // Of its own, so that nobody has handed it over yet.
+        var image = new TestImage([suite.Base], new() { ["Env"] = new JsonArray("PATH=/bin", "HANDED=over") });
+        var reference = await suite.Registry.PushAsync("handed", "over", image);
+        await suite.Client.Images.PullImageAsync(new() { Image = new() { Image = reference } });
+        var counted = await EngineBytesAsync();
+        var asked = Asked();
+        Assert.True(asked > 0);
+
+        await using var pod = await suite.PodAsync("docker");
+        foreach (var name in (string[])["first", "second"])
+        {
+            var container = Requests.Script(name, "echo $HANDED");
+            container.Image.Image = reference;
+            Assert.Equal("over", await pod.OutputAsync(container));
+        }
+
+        Assert.Single(await suite.Engine!.ImagesAsync(), i => i.Contains(image.Id.Split(':')[1], StringComparison.Ordinal));
+        Assert.Equal(asked, Asked());
+        await Wait.ForAsync(EngineBytesAsync, bytes => bytes > counted, Limit);
+
+        int Asked() => suite.Registry.Log.Split('\n').Count(static l => l.Contains("/v2/handed/", StringComparison.Ordinal));
+
+        // Ours is the first; copies in runtimes' own stores come behind it.
+        async Task<decimal> EngineBytesAsync() => (await suite.Client.Images.ImageFsInfoAsync(new())).ImageFilesystems.Skip(1).Sum(static f => (decimal)f.UsedBytes.Value);
+    }
+
+    [Fact]
+    public async Task Holder_IsInThePodsOverhead()
+    {
+        Assert.SkipWhen(TestCgroups.Driver == Berth.Abstractions.CgroupDriver.Systemd, "with systemd the Engine takes a slice alone, and the overhead is a cgroup in it");
+        await using var pod = await suite.PodAsync("docker");
+        var info = JsonNode.Parse((await suite.Client.Runtime.PodSandboxStatusAsync(new() { PodSandboxId = pod.Id, Verbose = true })).Info["info"])!;
+        var helpers = new Cgroups(CgroupLayout.Detect()).Pids(info["cgroup"]!["overheadPath"]!.GetValue<string>());
+        Assert.Equal("/init\0-P\0", File.ReadAllText($"/proc/{Assert.Single(helpers)}/cmdline"));
     }
 
     [Fact]

@@ -36,8 +36,6 @@ internal sealed class DockerUnderTest : HandlerUnderTest
 
     public override bool HasUtsNamespaces => true;
 
-    public override bool MayMissOutOfMemory => true;
-
     public override IRuntimePlugin NewPlugin() => new DockerPlugin();
 
     public override async Task<IAsyncDisposable?> OpenAsync()
