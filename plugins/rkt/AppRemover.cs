@@ -36,7 +36,7 @@ internal sealed class AppRemover(Tools tools)
 
             FileTree.Delete(app.Path);
         }
-        catch (Exception e) when (e is TimeoutException or IOException)
+        catch (Exception e) when (e is TimeoutException or IOException or UnauthorizedAccessException)
         {
             throw new RuntimeException(RuntimeErrorCode.Busy, $"container {app.Id} cannot be removed yet: {e.Message}", e);
         }

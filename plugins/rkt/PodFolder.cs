@@ -92,8 +92,11 @@ internal enum Phase
     /// <summary>It has a name.</summary>
     Embryo,
 
-    /// <summary>Its tree is made.</summary>
+    /// <summary>Its tree is being made, as long as it is locked; else that was cut off.</summary>
     Prepare,
+
+    /// <summary>Its tree is made.</summary>
+    Prepared,
 
     /// <summary>It runs, or ran.</summary>
     Run,

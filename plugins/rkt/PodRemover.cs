@@ -4,7 +4,7 @@ using Berth.Linux;
 namespace Berth.Plugins.Rkt;
 
 /// <summary>
-/// Ends a pod and collects what is left of it, as rkt did in two passes: it becomes exited-garbage (or garbage, if it never ran)
+/// Ends a pod and collects what is left of it, by the folders of rkt's two passes: it becomes exited-garbage (or garbage, if it never ran)
 /// when nothing of it runs, and then its tree is deleted. Each step finds its work on the disk, so it may be cut off anywhere.
 /// </summary>
 internal sealed class PodRemover(AppRemover apps, Tools tools)
@@ -30,7 +30,7 @@ internal sealed class PodRemover(AppRemover apps, Tools tools)
             var garbage = pod.Phase is Phase.Run or Phase.ExitedGarbage ? Phase.ExitedGarbage : Phase.Garbage;
             FileTree.Delete(tools.Pods.Advance(pod, garbage).Path);
         }
-        catch (Exception e) when (e is TimeoutException or IOException)
+        catch (Exception e) when (e is TimeoutException or IOException or UnauthorizedAccessException)
         {
             throw new RuntimeException(RuntimeErrorCode.Busy, $"pod {pod.Uuid} cannot be removed yet: {e.Message}", e);
         }

@@ -8,7 +8,9 @@ internal static class PodState
     public static string Of(PodFolder pod) => (pod.Phase, FileLock.IsHeld(pod.Path)) switch
     {
         (Phase.Embryo, _) => "embryo",
-        (Phase.Prepare, _) => "prepared",
+        (Phase.Prepare, true) => "preparing",
+        (Phase.Prepare, false) => "aborted prepare",
+        (Phase.Prepared, _) => "prepared",
         (Phase.Run, true) => "running",
         (Phase.Run, false) => IsFly(pod) ? "running" : "exited",
         (Phase.ExitedGarbage, _) => "deleting",

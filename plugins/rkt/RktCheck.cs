@@ -12,6 +12,9 @@ internal sealed partial class RktCheck(Programs programs, HandlerConfig config, 
     // --console and --network-namespace-path; Debian 11 has 247.
     private const int LowestVersion = 242;
 
+    // On a machine under load; alone it takes a tenth of a second.
+    private static readonly TimeSpan TrialLimit = TimeSpan.FromSeconds(30);
+
     public async Task<HandlerCheck> LookAsync(CancellationToken cancellationToken)
     {
         var nspawn = await VersionAsync(programs.Nspawn, cancellationToken).ConfigureAwait(false);
@@ -55,31 +58,70 @@ internal sealed partial class RktCheck(Programs programs, HandlerConfig config, 
         };
     }
 
+    private string Trials => Path.Combine(config.DataDirectory, "check");
+
     // In a cgroup of its own: nspawn makes others beneath the one that it is in.
     private async Task<string?> ProbeAsync(CancellationToken cancellationToken)
     {
-        var pod = new PodFolder(Path.Combine(config.DataDirectory, "check", Guid.NewGuid().ToString("D")), Phase.Embryo);
-        var cgroup = $"/berth-check-{pod.Uuid}";
+        // What a gateway left that was killed meanwhile. Nobody else tries at the same time.
+        foreach (var left in Directory.Exists(Trials) ? Directory.GetDirectories(Trials) : [])
+        {
+            await RemoveAsync(new(left, Phase.Embryo)).ConfigureAwait(false);
+        }
+
+        var pod = new PodFolder(Path.Combine(Trials, Guid.NewGuid().ToString("D")), Phase.Embryo);
+        Task<int>? ended = null;
         try
         {
             MachineCommand.MakeRoot(pod);
-            cgroups.Create(cgroup);
+            cgroups.Create(CgroupOf(pod));
             using var output = new PipeCapture(4096, keepTail: true);
             using var gate = Gate.Before(MachineCommand.Trial(pod, programs) with { Descriptors = new Dictionary<int, SafeFd> { [1] = output.WriteEnd, [2] = output.WriteEnd } });
             output.WriteEnd.Dispose();
-            cgroups.Enter(cgroup, gate.Child.Pid);
+            ended = ReapAsync(gate.Child);
+            cgroups.Enter(CgroupOf(pod), gate.Child.Pid);
             gate.Open();
-            var code = await gate.Child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-            await output.ReadAsync(null, cancellationToken).ConfigureAwait(false);
-            gate.Child.Dispose();
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(TrialLimit);
+            var code = await ended.WaitAsync(limit.Token).ConfigureAwait(false);
+            await output.ReadAsync(null, limit.Token).ConfigureAwait(false);
             return code == 0 ? null : $"status {code}: {System.Text.Encoding.UTF8.GetString(output.ToArray()).Trim()}";
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"one whose first process ends at once did not end within {TrialLimit.TotalSeconds:0} s";
         }
         finally
         {
-            await cgroups.KillAsync(cgroup, CancellationToken.None).ConfigureAwait(false);
-            await cgroups.RemoveAsync(cgroup, CancellationToken.None).ConfigureAwait(false);
+            await RemoveAsync(pod).ConfigureAwait(false);
+            await (ended ?? Task.CompletedTask).ConfigureAwait(false);
+        }
+    }
+
+    private static string CgroupOf(PodFolder pod) => $"/berth-check-{pod.Uuid}";
+
+    private async Task RemoveAsync(PodFolder pod)
+    {
+        try
+        {
+            var cgroup = new ContainerCgroup(cgroups, CgroupOf(pod));
+            await cgroup.KillAsync().ConfigureAwait(false);
+            await cgroup.RemoveAsync().ConfigureAwait(false);
             PodRemover.RemoveNspawnFolders(pod);
-            FileTree.Delete(Path.GetDirectoryName(pod.Path)!);
+            MountTable.UnmountBeneath(pod.Path);
+            FileTree.Delete(pod.Path);
+        }
+        catch (TimeoutException e)
+        {
+            throw new RuntimeException(RuntimeErrorCode.Busy, $"the machine that was tried cannot be removed yet: {e.Message}", e);
+        }
+    }
+
+    private static async Task<int> ReapAsync(ChildProcess child)
+    {
+        using (child)
+        {
+            return await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class RktHandler : IRuntimeHandler
         var flavour = Flavours.Of(request);
         var id = request.SandboxId;
         await _tools.Context.SaveStateAsync(id, new RktRecord(PodTree.UuidOf(id)).ToRecord(), cancellationToken).ConfigureAwait(false);
-        if (_tools.Pods.Find(id) is not { Phase: Phase.Prepare or Phase.Run })
+        if (_tools.Pods.Find(id) is not { Phase: Phase.Prepared or Phase.Run })
         {
             Prepare(request, flavour);
         }
@@ -130,7 +130,16 @@ internal sealed class RktHandler : IRuntimeHandler
     {
         try
         {
+            // What an earlier try began is not gone on with.
+            _tools.Pods.Everywhere(request.SandboxId).ToList().ForEach(static p => FileTree.Delete(p.Path));
             var pod = _tools.Pods.Create(request.SandboxId);
+            using var folder = SafeFd.OpenDirectory(pod.Path);
+            if (!FileLock.TryTake(folder))
+            {
+                throw new RuntimeException(RuntimeErrorCode.Busy, $"sandbox {request.SandboxId}: pod {pod.Uuid} is locked by somebody who prepares it");
+            }
+
+            pod = _tools.Pods.Advance(pod, Phase.Prepare);
             RktJson.WriteFile(pod.Manifest, new PodManifest
             {
                 SandboxId = request.SandboxId,
@@ -141,7 +150,7 @@ internal sealed class RktHandler : IRuntimeHandler
                 SharedPid = request.NeedsInit,
             });
             MachineCommand.MakeRoot(pod);
-            _tools.Pods.Advance(pod, Phase.Prepare);
+            _tools.Pods.Advance(pod, Phase.Prepared);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -29,6 +29,8 @@ internal static class ContainerEnd
             {
                 await shim.DeleteAsync(id, "").ConfigureAwait(false);
             }
+
+            facts.Files.MarkForgotten();
         }
         catch (Exception e) when (e is RuntimeException or TtrpcException or TimeoutException or IOException or UnauthorizedAccessException)
         {

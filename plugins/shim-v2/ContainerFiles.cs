@@ -21,6 +21,11 @@ internal sealed class ContainerFiles(string folder, string id)
 
     private string Exit => Path.Combine(folder, "exit.json");
 
+    private string Forgotten => Path.Combine(folder, "forgotten");
+
+    /// <summary>Whether its shim, or the shim's program, has removed what was left of it.</summary>
+    public bool IsForgotten => File.Exists(Forgotten);
+
     /// <summary>A FIFO of an exec.</summary>
     public string ExecFifo(string execId, string stream) => Path.Combine(folder, $"exec-{execId}-{stream}");
 
@@ -58,6 +63,19 @@ internal sealed class ContainerFiles(string folder, string id)
             var temporary = $"{Exit}.{Guid.NewGuid():n}";
             File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(exit, ShimJson.Settings));
             File.Move(temporary, Exit, overwrite: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The container was destroyed meanwhile; nobody will ask.
+        }
+    }
+
+    /// <summary>Notes that nothing of it is left at its shim.</summary>
+    public void MarkForgotten()
+    {
+        try
+        {
+            File.WriteAllText(Forgotten, "");
         }
         catch (DirectoryNotFoundException)
         {

@@ -51,7 +51,7 @@ internal sealed class ContainerRemover(ShimTools tools)
         {
             var known = shim is not null && await EndInShimAsync(shim, id, live).ConfigureAwait(false);
             await cgroup.KillAsync().ConfigureAwait(false);
-            if (!known && files.ReadExit() is null && MayHaveCreated(files))
+            if (!known && !files.IsForgotten && MayHaveCreated(files))
             {
                 await tools.Command.DeleteAsync(id, files.Bundle, CancellationToken.None).ConfigureAwait(false);
             }

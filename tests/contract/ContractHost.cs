@@ -61,19 +61,25 @@ internal sealed class ContractHost : IAsyncDisposable
     /// <summary>Called before a state is kept; to fail there is to be killed there.</summary>
     public Action<string> OnSave { get; set; } = static _ => { };
 
-    private string DataFolder => Folder.Replace("/run/", "/var/lib/", StringComparison.Ordinal);
+    public string DataFolder => Folder.Replace("/run/", "/var/lib/", StringComparison.Ordinal);
 
     /// <summary>Opens it for a handler that is ready and does not lack what the test needs; else the test is skipped with the reason.</summary>
     public static async Task<ContractHost> OpenAsync(string handler, bool serialised, Func<HandlerFeatures, string?>? lacks = null)
     {
-        var under = HandlerUnderTest.Named(handler);
+        Assert.SkipUnless(HandlerUnderTest.All.Any(h => h.Name == handler), $"{handler} is not under test");
+        return await OpenAsync(HandlerUnderTest.Named(handler), serialised, lacks);
+    }
+
+    /// <summary>The same for one that not every test runs on.</summary>
+    public static async Task<ContractHost> OpenAsync(HandlerUnderTest under, bool serialised, Func<HandlerFeatures, string?>? lacks = null)
+    {
         await HandlerEnvironments.OpenAsync(under);
         var host = new ContractHost(under, serialised);
         try
         {
             host.Handler = await host.NewHandlerAsync();
             host.Check = await host.Handler.CheckAsync(CancellationToken.None);
-            var reason = host.Check.Ready ? "" : $"{handler} is not ready: {host.Check.Reason ?? "no reason given"}";
+            var reason = host.Check.Ready ? "" : $"{under.Name} is not ready: {host.Check.Reason ?? "no reason given"}";
             Assert.True(host.Check.Ready || !under.MustBeReady, reason);
             Assert.SkipUnless(host.Check.Ready, reason);
             host.SkipIfLacking(lacks);

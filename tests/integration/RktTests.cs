@@ -9,6 +9,7 @@ namespace Berth.Tests.Integration;
 public sealed class RktTests(Suite suite)
 {
     private const string Flavour = "rkt.berth.dev/flavour";
+    private const string OldKey = "rkt.alpha.kubernetes.io/stage1-name-override";
 
     [Fact]
     public async Task Pod_InAMachine_HasItsAddressItsHostsAndOneLoopback()
@@ -76,13 +77,47 @@ public sealed class RktTests(Suite suite)
         Assert.Equal("another root", lines[2]);
     }
 
-    [Theory]
-    [InlineData("fly", "privileged")]
-    [InlineData("kvm", "runv")]
-    public async Task Flavour_ThatThePodMayNotHave_IsRefused(string flavour, string named)
+    [Fact]
+    public async Task Fly_OutlivesTheGateway_RunsCommands_StopsAndGoes()
     {
         await suite.RequireAsync("rkt");
-        var failure = await Assert.ThrowsAsync<RpcException>(() => suite.PodAsync("rkt", config => config.Annotations[Flavour] = flavour));
+        await using var gateway = await suite.OwnGatewayAsync();
+        var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs, "rkt", Flying);
+        var container = Requests.Script("flying", "trap 'exit 5' TERM; while :; do sleep 3600 & wait; done");
+        container.Linux.SecurityContext.Privileged = true;
+        container.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node;
+        var id = await pod.StartAsync(container);
+        Assert.Equal((3, "out\n", "error\n"), await pod.ExecAsync(id, "sh", "-c", "echo out; echo error >&2; exit 3"));
+
+        await gateway.KillAsync();
+        await gateway.StartAgainAsync();
+        Assert.Equal(PodSandboxState.SandboxReady, (await pod.StatusAsync()).State);
+        Assert.Equal((0, "alive\n", ""), await pod.ExecAsync(id, "echo", "alive"));
+        await gateway.Client.Runtime.StopContainerAsync(new() { ContainerId = id, Timeout = 20 });
+        Assert.Equal((5, "Error"), ((await pod.StatusAsync(id)).ExitCode, (await pod.StatusAsync(id)).Reason));
+        await pod.DisposeAsync();
+        Assert.DoesNotContain(CommandLines(), line => line.Contains(id, StringComparison.Ordinal));
+        Assert.DoesNotContain(Berth.Linux.MountTable.Read(), m => m.MountPoint.Contains(id, StringComparison.Ordinal));
+        Assert.Empty((await gateway.Client.Runtime.ListPodSandboxAsync(new())).Items);
+    }
+
+    private static void Flying(PodSandboxConfig config)
+    {
+        // The key and the name that rkt's own pods had.
+        config.Annotations[OldKey] = "coreos.com/rkt/stage1-fly:1.30.0";
+        config.Linux.SecurityContext.Privileged = true;
+        config.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node;
+    }
+
+    [Theory]
+    [InlineData(Flavour, "fly", "privileged")]
+    [InlineData(Flavour, "kvm", "runv")]
+    [InlineData(OldKey, "coreos.com/rkt/stage1-fly:1.30.0", "privileged")]
+    [InlineData(OldKey, "coreos.com/rkt/stage1-kvm:1.30.0", "runv")]
+    public async Task Flavour_ThatThePodMayNotHave_IsRefused(string key, string flavour, string named)
+    {
+        await suite.RequireAsync("rkt");
+        var failure = await Assert.ThrowsAsync<RpcException>(() => suite.PodAsync("rkt", config => config.Annotations[key] = flavour));
         Assert.Equal(StatusCode.InvalidArgument, failure.StatusCode);
         Assert.Contains(named, failure.Status.Detail, StringComparison.Ordinal);
     }

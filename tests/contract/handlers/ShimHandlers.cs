@@ -6,11 +6,11 @@ using Berth.Tests.Support;
 namespace Berth.Tests.Contract.Handlers;
 
 /// <summary>runc under containerd's shim, which ./test unpacks where the machine has none.</summary>
-internal sealed class ShimUnderTest : HandlerUnderTest
+internal class ShimUnderTest : HandlerUnderTest
 {
-    private const string RuntimeType = "io.containerd.runc.v2";
+    protected const string RuntimeType = "io.containerd.runc.v2";
 
-    private static readonly string Shim =
+    protected static readonly string Shim =
         Executable.Find("containerd-shim-runc-v2") ?? Path.Combine(Repository.Root, "artifacts/tools/containerd/usr/bin/containerd-shim-runc-v2");
 
     public override string Name => "shim-v2";
@@ -44,4 +44,12 @@ internal sealed class ShimUnderTest : HandlerUnderTest
     public override IRuntimePlugin NewPlugin() => new ShimPlugin();
 
     public override Func<IContainer, int> MonitorOf => static container => ProcStat.TryRead(container.Init.Pid)!.Parent;
+}
+
+/// <summary>A container of the shim's own holds each pod, as a runtime wants it that boots a machine for it; only some tests are for it.</summary>
+internal sealed class HeldShimUnderTest(string name) : ShimUnderTest
+{
+    public override string Name => name;
+
+    public override object Options => new { runtimeType = RuntimeType, path = Shim, sandboxContainer = true };
 }
