@@ -1,5 +1,4 @@
 using System.Globalization;
-using Berth.Abstractions;
 using Berth.Linux;
 using Berth.Tests.Contract.Handlers;
 
