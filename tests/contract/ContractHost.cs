@@ -42,6 +42,9 @@ internal sealed class ContractHost : IAsyncDisposable
 
     public HandlerFeatures Features => Check.Features;
 
+    /// <summary>The plugin's process, where the host has one of its own.</summary>
+    public RemotePlugin? Apart => _apart;
+
     /// <summary>How this handler differs beyond its features.</summary>
     public HandlerUnderTest UnderTest => _under;
 
@@ -94,6 +97,16 @@ internal sealed class ContractHost : IAsyncDisposable
         return host;
     }
 
+    /// <summary>The same with a process of the plugin's that is the host's own.</summary>
+    public static async Task<ContractHost> OpenApartAsync(string handler)
+    {
+        var host = await OpenAsync(handler, serialised: true);
+        await host.Handler.DisposeAsync();
+        host._apart = await RemotePlugin.StartAsync(PluginProcesses.Options(host._under, $"/berth-contract-{Path.GetFileName(host.Folder)}-own"), CancellationToken.None);
+        await host.ReviveAsync();
+        return host;
+    }
+
     /// <summary>Skips the test with what the handler says that it lacks.</summary>
     public void SkipIfLacking(Func<HandlerFeatures, string?>? lacks)
     {
@@ -110,7 +123,7 @@ internal sealed class ContractHost : IAsyncDisposable
         _journal = new(this);
         if (_isApart)
         {
-            return await (await PluginProcesses.OfAsync(_under)).CreateHandlerAsync(config, _journal, CancellationToken.None);
+            return await (_apart ?? await PluginProcesses.OfAsync(_under)).CreateHandlerAsync(config, _journal, CancellationToken.None);
         }
 
         var handler = await _under.NewPlugin().CreateHandlerAsync(_serialised ? Wire.Copy(config) : config, _journal, CancellationToken.None);

@@ -28,6 +28,18 @@ public sealed class EveryHandlerApart : TheoryData<string>
     }
 }
 
+/// <summary>Every handler whose plugin runs in a process of its own when requests are serialised.</summary>
+public sealed class EveryHandlerInAProcess : TheoryData<string>
+{
+    public EveryHandlerInAProcess()
+    {
+        foreach (var handler in HandlerUnderTest.All.Where(static h => h.RunsApart))
+        {
+            Add(new TheoryDataRow<string>(handler.Name) { Explicit = handler.IsSlow });
+        }
+    }
+}
+
 /// <summary>Every part that a handler's machine may lack.</summary>
 public sealed class EveryMissingPart : TheoryData<string, string>
 {

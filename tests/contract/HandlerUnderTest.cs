@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Abstractions;
+using Berth.Tests.Support;
 
 namespace Berth.Tests.Contract;
 
@@ -58,6 +59,16 @@ internal abstract class HandlerUnderTest
 
     /// <summary>The runtime cannot share a UTS namespace: each container has one, with the pod's host name.</summary>
     public virtual bool HasUtsNamespaces => false;
+
+    /// <summary>The plugin's folder and assembly, for a process of its own: of a built plugin, whose assembly is also this program's.</summary>
+    public virtual (string Folder, string Assembly) Location
+    {
+        get
+        {
+            var assembly = NewPlugin().GetType().Assembly.GetName().Name + ".dll";
+            return (Directory.GetDirectories(Repository.Plugins).Single(f => File.Exists(Path.Combine(f, "plugin.json")) && File.Exists(Path.Combine(f, assembly))), assembly);
+        }
+    }
 
     /// <summary>Makes the plugin.</summary>
     public abstract IRuntimePlugin NewPlugin();

@@ -51,7 +51,12 @@ public sealed class LimitContract(SharedPods pods)
         var container = await turn.Pod.RunAsync("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1000");
         if (turn.Host.Features.Stats == StatsSource.Cgroup)
         {
-            Assert.NotEmpty(turn.Host.Cgroups.Pids(turn.Pod.CgroupOf(container.Id)));
+            // The gateway reads these files of the container and of the pod by itself; it needs nothing of the handler but the processes in them.
+            foreach (var cgroup in (string[])[turn.Pod.CgroupOf(container.Id), turn.Pod.Cgroup.Path])
+            {
+                await Waiting.TrueAsync(() => MemoryUsage(turn, cgroup) > 0 && CpuUsage(turn, cgroup) > 0);
+            }
+
             return;
         }
 
@@ -61,6 +66,14 @@ public sealed class LimitContract(SharedPods pods)
             Assert.True(usage.CpuNanoseconds > 0);
         }
     }
+
+    private static long MemoryUsage(PodTurn turn, string cgroup) => turn.Host.Cgroups.Layout.Find("memory") is { IsV2: false } v1
+        ? long.Parse(File.ReadAllText(v1.Folder(cgroup) + "/memory.usage_in_bytes"))
+        : long.Parse(File.ReadAllText(turn.Host.Cgroups.Layout.Unified!.Folder(cgroup) + "/memory.current"));
+
+    private static long CpuUsage(PodTurn turn, string cgroup) => turn.Host.Cgroups.Layout.Find("cpuacct") is { IsV2: false } v1
+        ? long.Parse(File.ReadAllText(v1.Folder(cgroup) + "/cpuacct.usage"))
+        : long.Parse(File.ReadLines(turn.Host.Cgroups.Layout.Unified!.Folder(cgroup) + "/cpu.stat").Single(static l => l.StartsWith("usage_usec ", StringComparison.Ordinal)).Split(' ')[1]);
 
     private static JsonObject Memory(long mebibytes) => new() { ["memory"] = new JsonObject { ["limit"] = mebibytes * Mebibyte } };
 

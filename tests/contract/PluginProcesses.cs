@@ -16,9 +16,8 @@ public sealed class PluginProcesses : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<string, Lazy<Task<RemotePlugin>>> Started = new();
 
-    // Looked for when it is needed: the kit for vendors is no part of a built tree.
-    internal static string Program => Path.Combine(
-        Repository.Root, "artifacts/bin/Berth.PluginHost", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "berth-plugin-host");
+    // Beside this program, also in the kit for vendors.
+    internal static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "berth-plugin-host");
 
     public async ValueTask DisposeAsync()
     {
@@ -36,12 +35,11 @@ public sealed class PluginProcesses : IAsyncDisposable
 
     internal static PluginProcessOptions Options(HandlerUnderTest under, string cgroup)
     {
-        // The folder of the built plugin, whose assembly is also this program's.
-        var assembly = under.NewPlugin().GetType().Assembly.GetName().Name + ".dll";
+        var (folder, assembly) = under.Location;
         return new()
         {
             Plugin = under.Name,
-            Folder = Directory.GetDirectories(Repository.Plugins).Single(f => File.Exists(Path.Combine(f, "plugin.json")) && File.Exists(Path.Combine(f, assembly))),
+            Folder = folder,
             Assembly = assembly,
             Program = Program,
             Cgroup = cgroup,

@@ -9,7 +9,7 @@ namespace Berth.Tests.Contract.Kit;
 /// A handler of a plugin's folder, as `berth plugin test` hands it over: BERTH_KIT_PLUGIN is the folder, BERTH_KIT_OPTIONS a JSON
 /// object of further options by handler. The suite then runs against the folder's handlers alone.
 /// </summary>
-internal sealed class FolderUnderTest(string name, object options, string folder, string assembly) : HandlerUnderTest
+internal sealed class FolderUnderTest(string name, object options, string folder, string assembly, bool isInProcess) : HandlerUnderTest
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -26,7 +26,7 @@ internal sealed class FolderUnderTest(string name, object options, string folder
         return
         [
             .. manifest.Handlers.OrderBy(static h => h.Key, StringComparer.Ordinal).Select(h => new FolderUnderTest(
-                h.Key, Merge(h.Value.Options, given.GetValueOrDefault(h.Key)), folder, manifest.Assembly)),
+                h.Key, Merge(h.Value.Options, given.GetValueOrDefault(h.Key)), folder, manifest.Assembly, manifest.Isolation == "in-process")),
         ];
     }
 
@@ -37,6 +37,11 @@ internal sealed class FolderUnderTest(string name, object options, string folder
     public override bool IsInTree => false;
 
     public override bool MustBeReady => true;
+
+    /// <summary>As gateways run what did not come with them, unless its manifest says otherwise.</summary>
+    public override bool RunsApart => !isInProcess;
+
+    public override (string Folder, string Assembly) Location => (folder, assembly);
 
     public override IRuntimePlugin NewPlugin()
     {
@@ -59,7 +64,7 @@ internal sealed class FolderUnderTest(string name, object options, string folder
         return merged;
     }
 
-    private sealed record Manifest(string Assembly, Dictionary<string, Handler> Handlers);
+    private sealed record Manifest(string Assembly, string? Isolation, Dictionary<string, Handler> Handlers);
 
     private sealed record Handler(JsonElement? Options);
 
