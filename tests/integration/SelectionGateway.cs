@@ -31,6 +31,7 @@ public sealed class SelectionGateway(Suite suite) : IAsyncLifetime
         {
             ["other"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "runc" }, ["annotations"] = new JsonArray("team/flavour") },
             ["lame"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
+            ["web-next"] = new JsonObject { ["plugin"] = "web-next" },
             ["absent"] = new JsonObject { ["plugin"] = "oci", ["options"] = new JsonObject { ["path"] = "/no/such/runtime" } },
         };
         settings["selection"] = JsonNode.Parse("""
@@ -43,6 +44,7 @@ public sealed class SelectionGateway(Suite suite) : IAsyncLifetime
                 { "name": "banned-images", "when": { "images": ["*/forbidden*"] }, "deny": "this image is banned" },
                 { "name": "banned-for-privileged", "when": { "images": ["*"], "privileged": true }, "deny": "privileged pods run no images here" },
                 { "name": "canary", "when": { "labels": { "canary": "yes" } }, "use": "other", "share": 50 },
+                { "name": "web-canary", "when": { "labels": { "app": "web" } }, "use": "web-next", "share": 5, "enforce": true },
                 { "name": "guarded", "when": { "labels": { "guard": "yes" } }, "use": "other", "enforce": true },
                 { "name": "batch", "when": { "labels": { "kind": "batch*" } }, "use": "other" }
               ]

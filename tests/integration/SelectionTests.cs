@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Berth.Configuration;
 using Berth.Cri.Protos;
 using Berth.Plugins;
 using Berth.Tests.Support;
@@ -142,6 +143,38 @@ public sealed class SelectionTests(Suite suite, SelectionGateway selection) : IC
             Wait.ForAsync(() => Task.FromResult(cluster.Class("hot")), c => holds(c), TimeSpan.FromSeconds(60));
         Task LabelAsync(string value) =>
             Wait.ForAsync(() => Task.FromResult((string?)cluster.Labels("node-1")!["handler.berth.dev/hot"]), l => l == value, TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>As docs/operators.md has it: the new version beside the old one, under another id, and a rule that gives it a share of the class's pods.</summary>
+    [Fact]
+    public async Task NewVersion_UnderAnIdOfItsOwn_GetsItsShareOfTheClassesPods()
+    {
+        var (old, next) = (new HotPlugin(_gateway.PluginFolder, "web"), new HotPlugin(_gateway.PluginFolder, "web-next"));
+        old.Install("1.0.0");
+        next.Install("1.1.0");
+        await Wait.ForAsync(async () => (await _gateway.HandlerAsync("web")).Ready && (await _gateway.HandlerAsync("web-next")).Ready, static ready => ready, TimeSpan.FromSeconds(60));
+        var canary = new SelectionRule { Name = "web-canary", Share = 5 };
+        var uids = Enumerable.Range(0, 400).Select(static u => $"web-{u}").ToLookup(u => RuleShare.Mismatch(canary, new() { Uid = u }) is null);
+        Assert.InRange(uids[true].Count(), 8, 40);
+
+        foreach (var (isTaken, plugin, reason) in ((bool, string, string)[])[(true, "web-next 1.1.0", "enforced by rule 'web-canary'"), (false, "web 1.0.0", "RuntimeClass")])
+        {
+            // Each attempt of a pod stays on its side.
+            for (var attempt = 0u; attempt < 2; attempt++)
+            {
+                await using var pod = await TestPod.RunAsync(_gateway.Client, _gateway.Logs, "web", c =>
+                {
+                    c.Labels["app"] = "web";
+                    (c.Metadata.Uid, c.Metadata.Attempt) = (uids[isTaken].First(), attempt);
+                });
+                Assert.Equal(plugin, await HotPluginTests.PluginOfAsync(_gateway, pod));
+                Assert.Equal(reason, (await _gateway.Client.Admin.ListPodsAsync(new())).Pods.Single(p => p.Id == pod.Id).Reason);
+            }
+        }
+
+        old.Remove();
+        next.Remove();
+        await Wait.ForAsync(async () => (await _gateway.HandlerAsync("web")).Reason, static reason => reason == "no such handler", TimeSpan.FromSeconds(60));
     }
 
     [Fact]

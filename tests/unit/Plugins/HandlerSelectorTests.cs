@@ -215,6 +215,17 @@ public sealed class HandlerSelectorTests
     }
 
     [Fact]
+    public void Select_AnEnforcedShare_TakesPodsOfTheRuntimeClass_AndLeavesTheOthersToIt() =>
+        Gen.Select(Gen.Int[0, 100], Gen.Int[0, 1_000_000]).Sample((share, uid) =>
+        {
+            var rule = Rule("canary", "crun") with { Share = share, Enforce = true };
+            var pod = Pod with { Uid = $"{uid}", RuntimeHandler = "clear" };
+            var taken = share == 100 || RuleShare.Mismatch(rule, pod) is null;
+            Assert.Equal(taken ? "crun" : "clear", HandlerSelector.Select(pod, new() { Rules = [rule] }, Known).Handler);
+            Assert.True(!taken || HandlerSelector.Select(pod, new() { Rules = [rule with { Share = Math.Min(100, share + 1) }] }, Known).Handler == "crun");
+        });
+
+    [Fact]
     public void Select_TwoShares_AreDrawnIndependently()
     {
         var options = new SelectionOptions { Rules = [Rule("a", "crun") with { Share = 50 }, Rule("b", "clear") with { Share = 50 }] };
