@@ -25,8 +25,9 @@ internal static class Monitors
                 "--container-pidfile", Files.Pid(request), "--persist-dir", request.PrivateDirectory,
             ],
             readOutput: true);
+        using var output = process.StandardOutput;
         ContainerCgroup.Place(request.Cgroup.OverheadPath, process.Id);
-        var line = await process.StandardOutput.ReadLineAsync()
+        var line = await output.ReadLineAsync()
             ?? throw RuntimeException.Unavailable($"container {request.ContainerId}: its monitor ended without a report; is there a folder for {request.LogPath}?");
         using var report = JsonDocument.Parse(line);
         var pid = report.RootElement.TryGetProperty("pid", out var number) ? number.GetInt32() : 0;

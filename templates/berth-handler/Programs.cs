@@ -14,8 +14,11 @@ internal static class Programs
     public static async Task<(int Code, string Output, string Error)> RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
     {
         using var process = Start(program, arguments, readOutput: true, readError: true);
-        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-        var error = process.StandardError.ReadToEndAsync(cancellationToken);
+        // Once they were asked for they are the caller's: the process does not dispose of them, and they stay open until the collector comes.
+        using var standardOutput = process.StandardOutput;
+        using var standardError = process.StandardError;
+        var output = standardOutput.ReadToEndAsync(cancellationToken);
+        var error = standardError.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         return (process.ExitCode, await output, (await error).Trim());
     }

@@ -9,6 +9,8 @@ public sealed class ApartContract
 {
     private const int SigKill = 9, SigTerm = 15;
 
+    private static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(60);
+
     // As many pods come and go as make a leak of one descriptor or thread by each plain beside what .NET itself opens and ends.
     private const int Pods = 8;
 
@@ -45,14 +47,21 @@ public sealed class ApartContract
         await using var host = await ContractHost.OpenApartAsync(handler);
         await UsePodAsync(host);
         await UsePodAsync(host);
-        var before = Count(host);
+        var before = Held(host);
         for (var i = 0; i < Pods; i++)
         {
             await UsePodAsync(host);
         }
 
         // What is being closed may take its time, and idle threads of .NET do.
-        await Waiting.TrueAsync(() => Count(host) is var now && now.Descriptors < before.Descriptors + Pods && now.Threads < before.Threads + Pods);
+        IReadOnlyList<string> Grown() => [.. Held(host).Where(now => now.Value >= before.GetValueOrDefault(now.Key) + Pods).Select(now => $"{before.GetValueOrDefault(now.Key)} became {now.Value}: {now.Key}")];
+        using var limit = new CancellationTokenSource(SettleTime);
+        while (Grown().Count > 0 && !limit.IsCancellationRequested)
+        {
+            await Task.Delay(50, CancellationToken.None);
+        }
+
+        Assert.Empty(Grown());
     }
 
     private static async Task UsePodAsync(ContractHost host)
@@ -66,9 +75,27 @@ public sealed class ApartContract
         await pod.DestroyAsync();
     }
 
-    private static (int Descriptors, int Threads) Count(ContractHost host)
+    // How many descriptors of each kind, how many threads of each name, and how many of all.
+    private static Dictionary<string, int> Held(ContractHost host)
     {
         var folder = $"/proc/{host.Apart!.Pid!.Value.ToString(CultureInfo.InvariantCulture)}";
-        return (Directory.GetFileSystemEntries(folder + "/fd").Length, Directory.GetDirectories(folder + "/task").Length);
+        List<string> descriptors = [.. Directory.GetFileSystemEntries(folder + "/fd").Select(static f => $"descriptors of {Kind(new FileInfo(f).LinkTarget)}")];
+        List<string> threads = [.. Directory.GetDirectories(folder + "/task").Select(static t => $"threads {Name(t)}")];
+        return descriptors.Concat(threads).CountBy(static h => h).Append(new("descriptors", descriptors.Count)).Append(new("threads", threads.Count)).ToDictionary();
+    }
+
+    // pipe:[4711] is a pipe, and the path of one pod's file differs from that of another's.
+    private static string Kind(string? target) => target is null ? "nothing" : target.Split('[')[0] is var kind && kind.StartsWith('/') ? "files" : kind;
+
+    private static string Name(string thread)
+    {
+        try
+        {
+            return File.ReadAllText(thread + "/comm").Trim();
+        }
+        catch (IOException)
+        {
+            return "that ended"; // while it was looked at
+        }
     }
 }
