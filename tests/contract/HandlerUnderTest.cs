@@ -48,9 +48,6 @@ internal abstract class HandlerUnderTest
     /// </summary>
     public virtual bool RunsApart => false;
 
-    /// <summary>Its plugin is one of this tree, and so is the program that runs it in a process of its own.</summary>
-    public virtual bool IsInTree => true;
-
     /// <summary>Whoever asks for it has its runtime: not to be ready is a failure then, and no reason to ask nothing.</summary>
     public virtual bool MustBeReady => false;
 

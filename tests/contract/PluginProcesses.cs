@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Berth.Abstractions;
 using Berth.Linux;
 using Berth.Remoting.Client;
-using Berth.Tests.Support;
 
 [assembly: AssemblyFixture(typeof(Berth.Tests.Contract.PluginProcesses))]
 

@@ -34,8 +34,6 @@ internal sealed class FolderUnderTest(string name, object options, string folder
 
     public override object Options => options;
 
-    public override bool IsInTree => false;
-
     public override bool MustBeReady => true;
 
     /// <summary>As gateways run what did not come with them, unless its manifest says otherwise.</summary>
