@@ -53,8 +53,8 @@ internal static class ContainerSpecMapping
             Annotations = Tags.Annotations(given.Annotations, "config.annotations"),
             LogPath = Field.OptionalPath(given.LogPath, "config.log_path"),
             Stdin = given.Stdin,
-            StdinOnce = given.StdinOnce && !given.Stdin
-                ? throw Field.Wrong("config.stdin_once", "is true, but stdin is not: there is no input to close; set stdin too, or neither") : given.StdinOnce,
+            // Without stdin it says nothing; Kubernetes takes a pod that has it so.
+            StdinOnce = given.StdinOnce && given.Stdin,
             Terminal = given.Tty,
             StopSignal = SignalMapping.ToDomain(given.StopSignal, "config.stop_signal"),
             Resources = given.Linux?.Resources is { } resources ? ResourceMapping.ToDomain(resources, "config.linux.resources") : new(),

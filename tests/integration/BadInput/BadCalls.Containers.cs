@@ -37,7 +37,6 @@ internal static partial class BadCalls
         yield return Container("an image without a name", static c => c.Image.Image = "", "config.image.image");
         yield return Container("an image that is another", static c => c.Image.ImageRef = "sha256:" + new string('0', 64), "config.image.image_ref", "the image that the request names is");
         yield return Container("an image for a handler that is none", static c => c.Image.RuntimeHandler = "zeppelin", "config.image.runtime_handler", "zeppelin");
-        yield return Container("an input that is closed and never open", static c => c.StdinOnce = true, "config.stdin_once", "stdin");
         yield return Container("the host's network in a pod of its own", static c => c.Linux.SecurityContext.NamespaceOptions.Network = NamespaceMode.Node, "namespace_options.network", "NODE", "POD");
         yield return Container("the host's IPC in a pod of its own", static c => c.Linux.SecurityContext.NamespaceOptions.Ipc = NamespaceMode.Node, "namespace_options.ipc", "NODE", "POD");
         yield return Container("users that the pod does not have", static c => c.Linux.SecurityContext.NamespaceOptions.UsernsOptions = Mapped(), "user namespace", "userns_options");

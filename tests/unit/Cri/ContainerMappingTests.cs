@@ -35,7 +35,6 @@ public sealed class ContainerMappingTests
         { "config.linux.security_context.supplemental_groups", c => Security(c).SupplementalGroups.Add(-1) },
         { "config.linux.security_context.supplemental_groups_policy", c => Security(c).SupplementalGroupsPolicy = (Protos.SupplementalGroupsPolicy)2 },
         { "config.linux.security_context.namespace_options.target_id", c => Security(c).NamespaceOptions = new() { Pid = Protos.NamespaceMode.Target } },
-        { "config.stdin_once", c => c.StdinOnce = true },
         { "config.image.image_ref", c => c.Image.ImageRef = "a\nb" },
         { "config.mounts[0].image.annotations", c => c.Mounts.Add(new Protos.Mount { ContainerPath = "/a", Image = new() { Image = "i", Annotations = { [""] = "x" } } }) },
         { "config.mounts[0].image_sub_path", c => c.Mounts.Add(new Protos.Mount { ContainerPath = "/a", HostPath = "/b", ImageSubPath = "c" }) },
