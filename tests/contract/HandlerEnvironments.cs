@@ -11,6 +11,7 @@ public sealed class HandlerEnvironments : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await SharedPods.CloseAsync();
         foreach (var environment in Open.Values)
         {
             if (await environment.Value is { } opened)

@@ -20,6 +20,7 @@ public sealed class PluginProcesses : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await SharedPods.CloseAsync();
         var plugins = await Task.WhenAll(Started.Values.Select(static p => p.Value));
         foreach (var plugin in plugins)
         {

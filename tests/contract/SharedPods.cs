@@ -11,19 +11,25 @@ namespace Berth.Tests.Contract;
 /// </summary>
 public sealed class SharedPods : IAsyncDisposable
 {
-    private readonly ConcurrentDictionary<(string Handler, bool Serialised), SharedPod> _pods = [];
+    private static readonly ConcurrentDictionary<(string Handler, bool Serialised), SharedPod> Pods = [];
 
-    public async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync() => await CloseAsync();
+
+    /// <summary>Ends them, once. Whoever ends what they run on calls it before, as fixtures end in any order.</summary>
+    internal static async Task CloseAsync()
     {
-        foreach (var shared in _pods.Values)
+        foreach (var key in Pods.Keys)
         {
-            await shared.DisposeAsync();
+            if (Pods.TryRemove(key, out var shared))
+            {
+                await shared.DisposeAsync();
+            }
         }
     }
 
     /// <summary>The pod, or a skip with the lack that keeps the handler from the test.</summary>
     internal Task<PodTurn> TakeAsync(string handler, bool serialised, Func<HandlerFeatures, string?>? lacks = null) =>
-        _pods.GetOrAdd((handler, serialised), static key => new(key.Handler, key.Serialised)).TakeAsync(lacks);
+        Pods.GetOrAdd((handler, serialised), static key => new(key.Handler, key.Serialised)).TakeAsync(lacks);
 }
 
 /// <summary>A pod that tests use one after another; another takes its place when one of them has broken it.</summary>
