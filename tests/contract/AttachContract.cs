@@ -4,12 +4,12 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Clients at the streams of a container.</summary>
-public sealed class AttachContract(SharedPods pods)
+public sealed class AttachContract
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Attach_TwoClients_BothGetAllOutputAndTheLogToo(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var pod = turn.Pod;
         var request = (await pod.PlanAsync("read line; echo got $line; echo problem >&2")) with { Stdin = true, StdinOnce = true };
         var container = await pod.CreateAsync(request);
@@ -30,7 +30,7 @@ public sealed class AttachContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task StdinOnce_EndOfTheClientsInput_EndsTheContainers(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var pod = turn.Pod;
         var container = await pod.CreateAsync((await pod.PlanAsync("cat; echo end")) with { Stdin = true, StdinOnce = true });
         await container.Init.StartAsync(CancellationToken.None);
@@ -48,7 +48,7 @@ public sealed class AttachContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Detach_OfAClient_LeavesTheContainerToTheNext(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var pod = turn.Pod;
         var container = await pod.CreateAsync((await pod.PlanAsync("while read line; do echo got $line; done")) with { Stdin = true });
         await container.Init.StartAsync(CancellationToken.None);
@@ -70,7 +70,7 @@ public sealed class AttachContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Attach_ToATerminal_HasItsSizeAndItsInput(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var pod = turn.Pod;
         var request = (await pod.PlanAsync("until [ \"$(busybox stty size)\" = '33 101' ]; do :; done; read line; echo got $line")) with { Stdin = true, Terminal = true };
         Streams.WithTerminal(Path.Combine(request.BundlePath, "config.json"));
@@ -89,7 +89,7 @@ public sealed class AttachContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Kill_WhileAClientDoesNotRead_EndsTheContainer(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var request = (await turn.Pod.PlanAsync("read go; exec yes 0123456789012345678901234567890123456789")) with { Stdin = true };
         var container = await turn.Pod.RunAsync(request);
         using var streams = new Streams();
@@ -104,7 +104,7 @@ public sealed class AttachContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Attach_ToAnEndedContainer_IsRefused(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Attach);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         var pod = turn.Pod;
         var container = await pod.RunAsync("exit 0");
         await container.Init.Exit.Soon();

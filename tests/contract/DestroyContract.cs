@@ -3,12 +3,12 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Removal, of everything and at any moment.</summary>
-public sealed class DestroyContract(SharedPods pods)
+public sealed class DestroyContract
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Destroy_OfARunningContainer_EndsItAndMayBeRepeated(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.RunAsync("trap '' TERM; while :; do sleep 1; done");
         var request = pod.DestroyRequest(pod.Containers[0]);
@@ -61,7 +61,7 @@ public sealed class DestroyContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_CutOffAtEachSave_LeavesNothingAndMayBeRepeated(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync("exit 13");
         var cut = 0;
@@ -105,7 +105,7 @@ public sealed class DestroyContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_OfAnIdThatExists_ReplacesIt(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var request = await pod.PlanAsync("exit 14");
         var first = await pod.CreateAsync(request);
@@ -118,7 +118,7 @@ public sealed class DestroyContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_ThatIsGivenUp_LeavesNothing(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync("true");
         using var cancellation = new CancellationTokenSource();

@@ -5,14 +5,14 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>Further processes in a container.</summary>
-public sealed class ExecContract(SharedPods pods)
+public sealed class ExecContract
 {
     private const int SigTerm = 15;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_OfACommand_HasItsStreamsAndCode(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         using var output = new PipeCapture(4096, keepTail: false);
@@ -44,7 +44,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_OfAMissingCommand_FailsWithTheReason(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "no-such-command");
@@ -60,7 +60,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Signal_ToAnExec_ReachesItAlone(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecSignals);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.ExecSignals);
         var pod = turn.Pod;
         var request = await pod.PlanAsync("sleep 1000");
         var container = await pod.RunAsync(request);
@@ -75,7 +75,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Signal_ToTheSessionOfAnExec_EndsItsChildrenToo(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecSignals);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.ExecSignals);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "/bin/sh", "-c", "sleep 1001 & sleep 1002");
@@ -88,7 +88,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Kill_OfAnExec_EndsItAndSparesTheContainer(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(turn.Pod, container, "e1", "sleep", "1001");
         await exec.StartAsync(CancellationToken.None);
@@ -101,7 +101,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_InAnEndedContainer_Fails(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var container = await pod.RunAsync("exit 0");
         await container.Init.Exit.Soon();
@@ -112,7 +112,7 @@ public sealed class ExecContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exec_WhoseContainerIsKilled_Ends(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await ExecAsync(pod, container, "e1", "sleep", "1000");

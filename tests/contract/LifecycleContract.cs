@@ -3,14 +3,14 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>A container from create to exit.</summary>
-public sealed class LifecycleContract(SharedPods pods)
+public sealed class LifecycleContract
 {
     private const int SigKill = 9, SigTerm = 15;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exit_OfACommand_HasItsCodeAndTime(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         foreach (var code in (int[])[0, 3])
         {
             var before = TimeProvider.System.GetUtcNow().AddSeconds(-1);
@@ -25,7 +25,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Container_BeforeItsStart_DoesNotRunItsCommand(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("echo ran; sleep 1000");
         var container = await turn.Pod.CreateAsync(request);
         Assert.False(container.Init.Exit.IsCompleted);
@@ -40,7 +40,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Process_OfAContainer_IsSeenWhereTheHandlerSays(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.RunAsync("exec sleep 1000");
         var pids = await container.PidsAsync(CancellationToken.None);
         if (turn.Host.Features.HostProcesses)
@@ -56,7 +56,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Signal_ToTheProcess_IsItsToHandle(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done");
         var container = await turn.Pod.RunAsync(request);
         await Waiting.LogAsync(request, "ready");
@@ -69,7 +69,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Stop_OfACommandThatIgnoresTerm_EndsWithTheKill(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done");
         var container = await turn.Pod.RunAsync(request);
         await Waiting.LogAsync(request, "ready");
@@ -83,7 +83,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Kill_OfAll_EndsWith137(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.RunAsync("sleep 1000 & sleep 1000");
         await container.Init.SignalAsync(SigKill, SignalScope.All, CancellationToken.None);
         Assert.Equal(137, (await container.Init.Exit.Soon()).Code);
@@ -93,7 +93,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Kill_OfARefusedContainerThatNobodyStarted_EndsIt(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.CreateAsync(await turn.Pod.PlanAsync("", arguments: ["/bin/no-such-command"]));
         await container.Init.SignalAsync(SigKill, SignalScope.All, CancellationToken.None);
         await container.Init.Exit.Soon();
@@ -102,14 +102,14 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Stdin_NotAskedFor_IsEmpty(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         Assert.Equal(5, (await (await turn.Pod.RunAsync("cat; exit 5")).Init.Exit.Soon()).Code);
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Stdin_ClosedByTheGateway_EndsTheReader(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.Stdin);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Stdin);
         var container = await turn.Pod.RunAsync(await turn.Pod.PlanAsync("cat; exit 6") with { Stdin = true, StdinOnce = true });
         Assert.False(container.Init.Exit.IsCompleted);
         await container.Init.CloseStdinAsync(CancellationToken.None);
@@ -120,7 +120,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Start_OfAMissingCommand_FailsWithTheReasonAndEnds(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.CreateAsync(await turn.Pod.PlanAsync("", arguments: ["/bin/no-such-command"]));
         var failure = await Assert.ThrowsAsync<RuntimeException>(() => container.Init.StartAsync(CancellationToken.None));
         Assert.Equal(RuntimeErrorCode.FailedPrecondition, failure.Code);
@@ -131,7 +131,7 @@ public sealed class LifecycleContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Create_OfABundleThatIsNoBundle_Fails(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("true");
         await File.WriteAllTextAsync(Path.Combine(request.BundlePath, "config.json"), "{");
         var failure = await Assert.ThrowsAsync<RuntimeException>(() => turn.Pod.CreateAsync(request));

@@ -5,7 +5,7 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Limits hold, change, and are reported when the kernel enforces them; usage is known.</summary>
-public sealed class LimitContract(SharedPods pods)
+public sealed class LimitContract
 {
     private const long Mebibyte = 1 << 20;
 
@@ -15,7 +15,7 @@ public sealed class LimitContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Exit_AfterTheKernelKilledForMemory_SaysSo(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("", Memory(16), ["tail", "-c", "200m", "/dev/zero"]);
         var exit = await (await turn.Pod.RunAsync(request)).Init.Exit.Soon();
         Assert.NotEqual(0, exit.Code);
@@ -25,7 +25,7 @@ public sealed class LimitContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Update_OfTheMemoryLimit_IsInForce(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.LimitUpdates);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.LimitUpdates);
         var container = await turn.Pod.RunAsync($"until [ -e /go ]; do sleep 0.02; done; {Use40Mebibytes} && exit 30", Memory(16));
         await container.UpdateAsync(JsonSerializer.SerializeToElement(new { memory = new { limit = 96 * Mebibyte } }), CancellationToken.None);
         if (turn.Host.Features.HostProcesses)
@@ -40,14 +40,14 @@ public sealed class LimitContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Limit_OfMemory_IsInTheCgroup(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.HostProcesses);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.HostProcesses);
         Assert.Equal(64 * Mebibyte, MemoryLimit(turn, await turn.Pod.RunAsync("sleep 1000", Memory(64))));
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Usage_OfARunningContainer_IsKnown(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.RunAsync("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1000");
         if (turn.Host.Features.Stats == StatsSource.Cgroup)
         {

@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 namespace Berth.Tests.Contract;
 
 /// <summary>A container's output in its log file: complete, in order, in CRI's form, whatever becomes of the gateway.</summary>
-public sealed partial class LogContract(SharedPods pods)
+public sealed partial class LogContract
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfACommand_IsInCriFormat(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("echo out; echo err >&2; echo -n partial");
         var container = await turn.Pod.RunAsync(request);
         await container.Init.Exit.Soon();
@@ -22,7 +22,7 @@ public sealed partial class LogContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_AfterReopen_GoesOnInTheNewFileWithoutLoss(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync(Numbers(300, "exit 0"));
         var container = await turn.Pod.RunAsync(request);
         await Waiting.LogAsync(request, "line 20");
@@ -39,7 +39,7 @@ public sealed partial class LogContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfAContainerThatWritesWhileTheGatewayIsKilled_HasEveryLineOnce(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var request = await pod.PlanAsync(Numbers(1500, "exit 21"));
         await pod.RunAsync(request);
@@ -57,7 +57,7 @@ public sealed partial class LogContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Log_OfAContainerThatEndsWhileTheGatewayIsAway_IsComplete(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.SharedFolders);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.SharedFolders);
         var (host, pod) = (turn.Host, turn.Pod);
         var folder = pod.NewFolder("done");
         var script = $"until [ -e /done/go ]; do sleep 0.02; done; {Numbers(200, "touch /done/ended; exit 22")}";

@@ -4,14 +4,14 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Connections to ports of a pod that the gateway cannot dial itself.</summary>
-public sealed class PortContract(SharedPods pods)
+public sealed class PortContract
 {
     private const int Echo = 8081;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task OpenPort_ToAServer_CarriesBothWaysAndTheirEnds(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.OpensPorts);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.OpensPorts);
         await turn.Pod.RunAsync($"while :; do nc -l -p {Echo} -e cat; done");
         var sent = new byte[500_000];
         new Random(7).NextBytes(sent);
@@ -31,7 +31,7 @@ public sealed class PortContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task OpenPort_ClosedByTheClient_IsClosedForTheServer(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.OpensPorts);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.OpensPorts);
         // It ends with the connection, and not before: it never stops sending.
         var server = await turn.Pod.RunAsync($"nc -l -p {Echo} -e yes");
         using (var socket = await ConnectAsync(turn.Pod.Sandbox))
@@ -45,7 +45,7 @@ public sealed class PortContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task OpenPort_NobodyListens_SaysSo(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.OpensPorts);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.OpensPorts);
         var failure = await Assert.ThrowsAsync<RuntimeException>(() => turn.Pod.Sandbox.OpenPortAsync(4999, CancellationToken.None));
         Assert.Equal(RuntimeErrorCode.Unavailable, failure.Code);
         Assert.Contains("4999", failure.Message, StringComparison.Ordinal);

@@ -3,12 +3,12 @@ using System.Text.Json.Nodes;
 namespace Berth.Tests.Contract;
 
 /// <summary>What config.json says of the process and its files is what the process finds.</summary>
-public sealed class ProcessContract(SharedPods pods)
+public sealed class ProcessContract
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Process_InTheBundle_HasItsEnvironmentUserAndFolder(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var request = await turn.Pod.PlanAsync("echo [$COLOUR] [$(id -u):$(id -g):$(id -G)] [$PWD]", edit: static config =>
         {
             var process = config["process"]!;
@@ -24,7 +24,7 @@ public sealed class ProcessContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Mount_OfAFolder_IsWrittenFromBothSides(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.SharedFolders);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.SharedFolders);
         var folder = turn.Pod.NewFolder("shared");
         var request = await turn.Pod.PlanAsync(
             "echo inside > /data/in; until [ -e /data/out ]; do sleep 0.02; done; cat /data/out",
@@ -41,7 +41,7 @@ public sealed class ProcessContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Mount_OfAReadOnlyFile_CannotBeWritten(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var file = Path.Combine(turn.Pod.NewFolder("files"), "hosts");
         await File.WriteAllTextAsync(file, "10.0.0.1 contract\n");
         var request = await turn.Pod.PlanAsync(
@@ -57,7 +57,7 @@ public sealed class ProcessContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task RootFileSystem_OfAContainer_IsItsOwnToWrite(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         const string Script = "echo mine > /own && cat /own /bin/busybox > /both && ls /; exit 0";
         var first = await turn.Pod.PlanAsync(Script);
         Assert.Equal(0, (await (await turn.Pod.RunAsync(first)).Init.Exit.Soon()).Code);

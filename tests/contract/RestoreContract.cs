@@ -4,14 +4,14 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>A second handler object on the same folders takes over what the first one made.</summary>
-public sealed class RestoreContract(SharedPods pods)
+public sealed class RestoreContract
 {
     private const int SigKill = 9;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfRunningAndEndedContainers_FindsThemAsTheyAre(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var running = await pod.RunAsync("sleep 1000");
         var ended = await pod.RunAsync("exit 11");
@@ -35,7 +35,7 @@ public sealed class RestoreContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfACreatedContainer_LetsItStart(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var created = await pod.CreateAsync(await pod.PlanAsync("exit 12"));
         await host.RestartAsync();
@@ -48,7 +48,7 @@ public sealed class RestoreContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Start_ThatWorkedBeforeTheRestart_IsNoFailureAfterIt(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.RunAsync("sleep 1000");
         await host.RestartAsync();
@@ -59,7 +59,7 @@ public sealed class RestoreContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfARefusedContainer_KeepsTheReason(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var (host, pod) = (turn.Host, turn.Pod);
         var container = await pod.CreateAsync(await pod.PlanAsync("", arguments: ["/bin/no-such-command"]));
         await host.RestartAsync();
@@ -118,7 +118,7 @@ public sealed class RestoreContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfAContainerThatWasNeverMade_EndsIt(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var pod = turn.Pod;
         var request = await pod.PlanAsync("true");
         await pod.RestoreAsync(started: false);

@@ -3,14 +3,14 @@ using Berth.Linux;
 namespace Berth.Tests.Contract;
 
 /// <summary>What the containers of a pod share, and the end of what holds the pod.</summary>
-public sealed class SandboxContract(SharedPods pods)
+public sealed class SandboxContract
 {
     private const int SigKill = 9;
 
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Containers_OfAPod_ShareLocalhost(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         await turn.Pod.RunAsync("while :; do nc -l -p 8080 -e echo served; done");
         var client = await turn.Pod.PlanAsync("until nc 127.0.0.1 8080 < /dev/null | { read answer && echo got $answer; }; do sleep 0.05; done");
         await turn.Pod.RunAsync(client);
@@ -66,7 +66,7 @@ public sealed class SandboxContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task StartSandbox_CalledTwice_IsTheSameSandbox(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
         var container = await turn.Pod.RunAsync("sleep 1000");
         await turn.Pod.StartAsync();
         var found = turn.Pod.Sandbox.FindContainer(container.Id)!;

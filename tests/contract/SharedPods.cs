@@ -28,7 +28,7 @@ public sealed class SharedPods : IAsyncDisposable
     }
 
     /// <summary>The pod, or a skip with the lack that keeps the handler from the test.</summary>
-    internal Task<PodTurn> TakeAsync(string handler, bool serialised, Func<HandlerFeatures, string?>? lacks = null) =>
+    internal static Task<PodTurn> TakeAsync(string handler, bool serialised, Func<HandlerFeatures, string?>? lacks = null) =>
         Pods.GetOrAdd((handler, serialised), static key => new(key.Handler, key.Serialised)).TakeAsync(lacks);
 }
 

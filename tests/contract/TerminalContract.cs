@@ -3,12 +3,12 @@ using Berth.Abstractions;
 namespace Berth.Tests.Contract;
 
 /// <summary>Execs with a terminal.</summary>
-public sealed class TerminalContract(SharedPods pods)
+public sealed class TerminalContract
 {
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Terminal_OfAnExec_TakesInputAndEndsWithIt(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         using var streams = new Streams();
@@ -26,7 +26,7 @@ public sealed class TerminalContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Resize_BeforeAndAfterTheStart_IsSeen(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         using var streams = new Streams();
@@ -46,7 +46,7 @@ public sealed class TerminalContract(SharedPods pods)
     [Theory, ClassData(typeof(EveryHandler))]
     public async Task Resize_OfAnExecWithoutATerminal_IsRefused(string handler, bool serialised)
     {
-        await using var turn = await pods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.ExecTerminal);
         var pod = turn.Pod;
         var container = await pod.RunAsync("sleep 1000");
         var exec = await container.ExecAsync(new() { ExecId = "e1", ProcessPath = pod.WriteProcess("e1", "true") }, CancellationToken.None);
