@@ -85,11 +85,14 @@ public sealed class PluginRetirementTests : IDisposable
     [Fact]
     public async Task Collect_ContentThatIsInForceAgain_KeepsItsFolder()
     {
-        var code = new Code(Gone());
+        object? left = new();
+        var code = new Code(new(left));
         Drain(code);
         _retirement.Collect(static _ => false);
-        _table.Swap(new([], []) { Loaded = [Version(new Code(null))] });
         await code.Disposed.Task;
+        _table.Swap(new([], []) { Loaded = [Version(new Code(null))] });
+        GC.KeepAlive(left);
+        left = null;
         await UntilAsync(() =>
         {
             Look();
