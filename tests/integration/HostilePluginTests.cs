@@ -109,19 +109,6 @@ public sealed class HostilePluginTests(HostileGateway hostile) : IClassFixture<H
         await hostile.AssertUndisturbedAsync();
     }
 
-    [Fact]
-    public async Task Plugin_ThatStaysAtTheEnd_EndsWithTheGateway()
-    {
-        await RunAndRemoveAsync("stays-at-the-end");
-        var pids = HostileGateway.Failing.Keys.SelectMany(hostile.PidsOf).Distinct().ToList();
-        Assert.Contains(pids, static p => Directory.Exists($"/proc/{p}"));
-        await Gateway.KillAsync();
-        await Wait.ForAsync(() => !pids.Any(static p => Directory.Exists($"/proc/{p}")), Limit);
-        await Gateway.StartAgainAsync();
-        await hostile.AssertUndisturbedAsync();
-        Assert.Single(hostile.PidsOf("stays-at-the-end"));
-    }
-
     private async Task RunAndRemoveAsync(string handler)
     {
         var id = await RunAsync(handler);
