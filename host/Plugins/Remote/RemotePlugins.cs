@@ -80,13 +80,22 @@ public sealed class RemotePlugins(string state, CgroupDriver driver, Cgroups cgr
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        foreach (var plugin in _plugins.Keys)
+        // At once, as some take their time to end; and one that fails in it keeps no other.
+        await Task.WhenAll(_plugins.Select(p => EndAsync(p.Key, p.Value.Id, p.Value.Version)));
+        await RemoveParentAsync(CancellationToken.None);
+        _sweeping.Dispose();
+    }
+
+    private async Task EndAsync(RemotePlugin plugin, string id, string version)
+    {
+        try
         {
             await plugin.DisposeAsync();
         }
-
-        await RemoveParentAsync(CancellationToken.None);
-        _sweeping.Dispose();
+        catch (Exception e)
+        {
+            PluginsLog.PluginNotUnloaded(_logger, id, version, e.Message);
+        }
     }
 
     private async Task SweepAsync(CancellationToken cancellationToken)
