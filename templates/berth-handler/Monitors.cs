@@ -14,11 +14,13 @@ internal static class Monitors
     /// <summary>Starts it and waits for the runtime's create: the init's pid, or why the runtime refused.</summary>
     public static async Task<(int Pid, string? Refusal)> StartAsync(Tools tools, CreateContainerRequest request)
     {
-        // Descriptor 3, where conmon reports, is the pipe that this process reads as standard output.
+        // Descriptor 3, where conmon reports, is the pipe that this process reads as standard output. Who is killed between its
+        // fork and this line leaves a child that nobody can find yet: it asks, before there is anything, whether it still may.
         using var process = Programs.Start(
             "/bin/sh",
             [
-                "-c", "export _OCI_SYNCPIPE=3; exec \"$@\" 3>&1 >/dev/null 2>&1 </dev/null", "sh", tools.Monitor, "--sync", "--full-attach",
+                "-c", "[ -s \"$1\" ] || exit 0; shift; export _OCI_SYNCPIPE=3; exec \"$@\" 3>&1 >/dev/null 2>&1 </dev/null", "sh",
+                tools.Leave(request), tools.Monitor, "--sync", "--full-attach",
                 "--bundle", request.BundlePath, "--cid", request.ContainerId, "--cuuid", request.ContainerId, "--name", request.Name,
                 "--runtime", tools.RuntimePath, .. tools.GlobalArguments.Select(static a => $"--runtime-arg={a}"),
                 "--log-path", request.LogPath is { } log ? $"k8s-file:{log}" : "off", "--log-level", "error",
@@ -41,27 +43,16 @@ internal static class Monitors
     }
 
     /// <summary>The monitor's pid, if it lives.</summary>
-    public static int? Find(string id)
-    {
-        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(static f => char.IsAsciiDigit(f[6])))
-        {
-            try
-            {
-                var words = File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0');
-                if (Array.IndexOf(words, "--cid") is >= 0 and var at && at + 1 < words.Length && words[at + 1] == id)
-                {
-                    return int.Parse(folder[6..], CultureInfo.InvariantCulture);
-                }
-            }
-            catch (IOException)
-            {
-                // It has ended meanwhile.
-                continue;
-            }
-        }
+    public static int? Find(string id) =>
+        Processes().Where(p => Array.IndexOf(p.Words, "--cid") is >= 0 and var at && p.Words.ElementAtOrDefault(at + 1) == id)
+            .Select(static p => (int?)p.Pid).FirstOrDefault();
 
-        return null;
-    }
+    /// <summary>
+    /// What works on the container from outside: its monitor, the runtime, and a container's first process until the bundle's program
+    /// takes its place. Their command lines have the container's id, and the runtime's folder as nobody else's have.
+    /// </summary>
+    public static IEnumerable<int> Working(Tools tools, string id) =>
+        Processes().Where(p => p.Words.Contains(id) && p.Words.Any(w => w.EndsWith(tools.RootArgument, StringComparison.Ordinal))).Select(static p => p.Pid);
 
     /// <summary>Waits for its end; at once if there is none.</summary>
     public static async Task EndAsync(string id)
@@ -86,4 +77,23 @@ internal static class Monitors
     /// <summary>Whether it has the file open by that path: after a rotation the old one has another.</summary>
     public static bool WritesTo(int monitor, string? path) =>
         path is null || Directory.EnumerateFiles($"/proc/{monitor}/fd").Any(link => new FileInfo(link).LinkTarget == path);
+
+    private static IEnumerable<(int Pid, string[] Words)> Processes()
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(static f => char.IsAsciiDigit(f[6])))
+        {
+            string[] words;
+            try
+            {
+                words = File.ReadAllText(Path.Combine(folder, "cmdline")).Split('\0');
+            }
+            catch (IOException)
+            {
+                // It has ended meanwhile.
+                continue;
+            }
+
+            yield return (int.Parse(folder[6..], CultureInfo.InvariantCulture), words);
+        }
+    }
 }

@@ -7,7 +7,9 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
 {
     private static readonly TimeSpan MonitorLimit = TimeSpan.FromSeconds(10);
 
-    // One file for each container, so that a sandbox can be removed by its id alone.
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(20);
+
+    // One file for each container, so that a sandbox can be removed by its id alone. What is in it is the leave to start a monitor.
     private string Index => Path.Combine(config.StateDirectory, "s");
 
     public IHandlerContext Context => context;
@@ -18,8 +20,10 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
 
     public string Monitor => Programs.Find(options.Monitor) ?? options.Monitor;
 
+    public string RootArgument => $"--root={Path.Combine(config.StateDirectory, "r")}";
+
     public string[] GlobalArguments =>
-        [$"--root={Path.Combine(config.StateDirectory, "r")}", .. config.CgroupDriver == CgroupDriver.Systemd ? (string[])["--systemd-cgroup"] : []];
+        [RootArgument, .. config.CgroupDriver == CgroupDriver.Systemd ? (string[])["--systemd-cgroup"] : []];
 
     public string[] RuntimeCommand(string[] verb) => [RuntimePath, .. GlobalArguments, .. verb];
 
@@ -29,15 +33,17 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
     public void Remember(string sandbox, string container)
     {
         Directory.CreateDirectory(Path.Combine(Index, sandbox));
-        File.WriteAllText(Path.Combine(Index, sandbox, container), "");
+        File.WriteAllText(Path.Combine(Index, sandbox, container), "may start");
     }
+
+    public string Leave(CreateContainerRequest request) => Path.Combine(Index, request.SandboxId, request.ContainerId);
 
     public IEnumerable<string> Known(string sandbox) =>
         Path.Combine(Index, sandbox) is var folder && Directory.Exists(folder) ? Directory.GetFiles(folder).Select(static f => Path.GetFileName(f)) : [];
 
     public IEnumerable<string> AllKnown() => Directory.Exists(Index) ? Directory.GetDirectories(Index).SelectMany(d => Known(Path.GetFileName(d))) : [];
 
-    public bool IsAlive(string id) => Directory.Exists(Path.Combine(config.StateDirectory, "r", id)) || Monitors.Find(id) is not null;
+    public bool IsAlive(string id) => Directory.Exists(Path.Combine(config.StateDirectory, "r", id)) || Monitors.Working(this, id).Any();
 
     public void Forget(string sandbox)
     {
@@ -53,18 +59,15 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
     /// <param name="exit">Of the object that knows it, if there is one: its files stay until it has read them.</param>
     public async Task RemoveAsync(string sandbox, string id, Task<ProcessExit>? exit)
     {
+        var entry = Path.Combine(Index, sandbox, id);
+        if (File.Exists(entry))
+        {
+            await File.WriteAllTextAsync(entry, "");
+        }
+
         if (IsAlive(id))
         {
-            await RuntimeAsync(["kill", "--all", id, "9"], CancellationToken.None);
-            try
-            {
-                await Monitors.EndAsync(id).WaitAsync(MonitorLimit);
-            }
-            catch (TimeoutException)
-            {
-                await Programs.RunAsync("/bin/sh", ["-c", $"kill -9 {Monitors.Find(id)}"], CancellationToken.None);
-            }
-
+            await EndAsync(id);
             var result = await RuntimeAsync(["delete", "--force", id], CancellationToken.None);
             if (result.Code != 0 && IsAlive(id))
             {
@@ -73,9 +76,35 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
         }
 
         await (exit ?? Task.CompletedTask);
-        if (Path.Combine(Index, sandbox, id) is var entry && File.Exists(entry))
+        if (File.Exists(entry))
         {
             File.Delete(entry);
+        }
+    }
+
+    // A create that is under way comes to its end, and then there is a container to kill. Only the monitor writes the exit status,
+    // so it has its time for it; what is half made after that, the runtime knows nothing of.
+    private async Task EndAsync(string id)
+    {
+        for (var begun = TimeProvider.System.GetTimestamp(); ; await Task.Delay(10))
+        {
+            await RuntimeAsync(["kill", "--all", id, "9"], CancellationToken.None);
+            int[] left = [.. Monitors.Working(this, id)];
+            var waited = TimeProvider.System.GetElapsedTime(begun);
+            if (left.Length == 0)
+            {
+                return;
+            }
+
+            if (waited > EndLimit)
+            {
+                throw RuntimeException.Unavailable($"container {id}: processes {string.Join(", ", left)} do not end, killed again and again");
+            }
+
+            if (waited > MonitorLimit || Monitors.Find(id) is null)
+            {
+                await Programs.RunAsync("/bin/sh", ["-c", $"kill -9 {string.Join(' ', left)}"], CancellationToken.None);
+            }
         }
     }
 }
