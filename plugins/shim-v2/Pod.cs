@@ -66,7 +66,7 @@ internal sealed class Pod(PrepareSandboxRequest request, Shim? shim, ShimLog? sh
 
         foreach (var other in _others.Values.Append(shim).OfType<Shim>())
         {
-            await other.DisposeAsync().ConfigureAwait(false);
+            await other.LetGoAsync().ConfigureAwait(false);
         }
     }
 }

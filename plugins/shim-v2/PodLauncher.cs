@@ -65,12 +65,17 @@ internal sealed class PodLauncher(ContainerRemover remover, SandboxIndex<ShimSta
         {
             await EndContainerAsync(id, files, state, pod, init).ConfigureAwait(false);
             await ShutDownAsync(id, state, pod).ConfigureAwait(false);
-            await EndProcessesAsync(state).ConfigureAwait(false);
         }
 
+        // Before what is left is killed: a pod that still looks after its logger would start another.
         if (pod is not null)
         {
             await pod.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (state is not null)
+        {
+            await EndProcessesAsync(state).ConfigureAwait(false);
         }
 
         tools.LogOf(id, "").DeleteFiles();

@@ -75,10 +75,14 @@ internal sealed class PodLog : IAsyncDisposable
         // The second time if the logger is killed meanwhile.
         for (var again = true; _containers.TryGetValue(id, out var command); again = false)
         {
-            await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
+            await EnsureAsync(id, CancellationToken.None).ConfigureAwait(false);
             var watched = _watch;
-            // With its last container the logger ends, and must not be started again for it.
-            _containers.TryRemove(id, out _);
+            // With its last container the logger ends, and must not be started again for it, nor for who ends it a second time.
+            if (!_containers.TryRemove(id, out _))
+            {
+                return;
+            }
+
             if (await AskEndAsync(id).ConfigureAwait(false) != Ok && again && WasKilled)
             {
                 _containers[id] = command;
@@ -88,13 +92,19 @@ internal sealed class PodLog : IAsyncDisposable
     }
 
     /// <summary>Makes sure that a logger holds a container's FIFOs before its shim lets go of them: what nobody has read is then gone.</summary>
-    public Task HoldAsync(string id) => _containers.ContainsKey(id) ? EnsureAsync(CancellationToken.None) : Task.CompletedTask;
+    public Task HoldAsync(string id) => EnsureAsync(id, CancellationToken.None);
 
-    private async Task EnsureAsync(CancellationToken cancellationToken)
+    // For one container, only as long as it is known.
+    private async Task EnsureAsync(string? id, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            if (id is not null && !_containers.ContainsKey(id))
+            {
+                return;
+            }
+
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_watch is not null)
             {
@@ -120,12 +130,13 @@ internal sealed class PodLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets go of the logger, which lives on.</summary>
-    public ValueTask DisposeAsync()
+    /// <summary>Lets go of the logger, which lives on; from here on none is started.</summary>
+    public async ValueTask DisposeAsync()
     {
+        await _gate.WaitAsync().ConfigureAwait(false);
         _disposed = true;
         _watch?.Dispose();
-        return ValueTask.CompletedTask;
+        _gate.Release();
     }
 
     /// <summary>Deletes its files, once it is gone.</summary>
@@ -168,7 +179,7 @@ internal sealed class PodLog : IAsyncDisposable
         var started = _tools.Clock.GetTimestamp();
         while (true)
         {
-            await EnsureAsync(cancellationToken).ConfigureAwait(false);
+            await EnsureAsync(null, cancellationToken).ConfigureAwait(false);
             var watched = _watch;
             if (await AskAsync(command, cancellationToken).ConfigureAwait(false) is var answer && (answer != Gone || _tools.Clock.GetElapsedTime(started) > Limit))
             {
@@ -222,7 +233,7 @@ internal sealed class PodLog : IAsyncDisposable
 
         try
         {
-            await EnsureAsync(CancellationToken.None).ConfigureAwait(false);
+            await EnsureAsync(null, CancellationToken.None).ConfigureAwait(false);
         }
         catch (RuntimeException e)
         {

@@ -16,6 +16,7 @@ internal sealed class Shim : IAsyncDisposable
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(10);
     private readonly TtrpcClient _client;
     private readonly PidFd? _process;
+    private volatile bool _letGo;
 
     private Shim(Bootstrap bootstrap, TtrpcClient client, PidFd? process)
     {
@@ -32,8 +33,11 @@ internal sealed class Shim : IAsyncDisposable
     /// <summary>When it started, in clock ticks since boot.</summary>
     public ulong StartTime { get; }
 
-    /// <summary>Completes when it answers no more; what is left of its process is then killed.</summary>
+    /// <summary>Completes when it answers no more, also for that it was let go.</summary>
     public Task Ended { get; }
+
+    /// <summary>The handler was disposed of, and its pods run on: another object looks after the shim.</summary>
+    public bool IsLetGo => _letGo;
 
     /// <summary>Connects to it, or returns null if nobody answers there.</summary>
     public static async Task<Shim?> TryConnectAsync(Bootstrap bootstrap, string id, string ns, CancellationToken cancellationToken)
@@ -73,9 +77,18 @@ internal sealed class Shim : IAsyncDisposable
     public Task<StateResponse> StateAsync(string id, CancellationToken cancellationToken) =>
         CallAsync("State", new ProcessRequest { Id = id }, StateResponse.Parser, Limit, cancellationToken);
 
-    /// <summary>Waits for the end of a process, as long as it takes.</summary>
-    public Task<WaitResponse> WaitAsync(string id, string execId) =>
-        CallAsync("Wait", new ProcessRequest { Id = id, ExecId = execId }, WaitResponse.Parser, null, CancellationToken.None);
+    /// <summary>Waits for the end of a process, as long as it takes; once the shim was let go, for ever, for another object tells of the end.</summary>
+    public async Task<WaitResponse> WaitAsync(string id, string execId)
+    {
+        try
+        {
+            return await CallAsync("Wait", new ProcessRequest { Id = id, ExecId = execId }, WaitResponse.Parser, null, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (TtrpcException) when (_letGo)
+        {
+            return await new TaskCompletionSource<WaitResponse>().Task.ConfigureAwait(false);
+        }
+    }
 
     public Task ExecAsync(Protocol.ExecRequest request, CancellationToken cancellationToken) => CallAsync("Exec", request, Empty.Parser, Limit, cancellationToken);
 
@@ -119,6 +132,13 @@ internal sealed class Shim : IAsyncDisposable
         {
             // It ends before it has answered.
         }
+    }
+
+    /// <summary>Closes the connection to a shim that lives on.</summary>
+    public ValueTask LetGoAsync()
+    {
+        _letGo = true;
+        return DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -62,6 +62,11 @@ internal sealed class ShimSandbox : ISandbox
     private static async Task<ProcessExit> ShimEndAsync(Pod pod, TimeProvider clock)
     {
         await (pod.Shim?.Ended ?? Task.CompletedTask).ConfigureAwait(false);
+        if (pod.Shim is { IsLetGo: true })
+        {
+            await new TaskCompletionSource().Task.ConfigureAwait(false);
+        }
+
         return ShimTools.Lost("the pod's shim has ended", clock);
     }
 }

@@ -150,6 +150,14 @@ internal sealed class ContractHost : IAsyncDisposable
         await ReviveAsync();
     }
 
+    /// <summary>Disposes of the handler, as a gateway does whose plugin has a new version, and goes on with another.</summary>
+    public async Task ReplaceAsync()
+    {
+        await Handler.DisposeAsync();
+        _journal!.Close();
+        await ReviveAsync();
+    }
+
     /// <summary>Goes on with a handler in a process of its own, until <see cref="KillApartAsync"/>.</summary>
     public async Task MoveApartAsync()
     {

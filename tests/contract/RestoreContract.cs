@@ -33,6 +33,22 @@ public sealed class RestoreContract
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Dispose_OfTheHandler_LetsItsPodsRunOn(string handler, bool serialised)
+    {
+        await using var turn = await SharedPods.TakeAsync(handler, serialised);
+        var (host, pod) = (turn.Host, turn.Pod);
+        var container = await pod.RunAsync("sleep 1000");
+        var (pid, exit) = (container.Init.Pid, container.Init.Exit);
+        await host.ReplaceAsync();
+        await pod.RestoreAsync();
+        var adopted = pod.Sandbox.FindContainer(container.Id)!;
+        Assert.Equal(pid, adopted.Init.Pid);
+        Assert.Equal((0, "alive\n"), await pod.ExecAsync(adopted, "echo", "alive"));
+        Assert.False(adopted.Init.Exit.IsCompleted);
+        Assert.False(exit.IsCompletedSuccessfully);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
     public async Task Restore_OfACreatedContainer_LetsItStart(string handler, bool serialised)
     {
         await using var turn = await SharedPods.TakeAsync(handler, serialised);

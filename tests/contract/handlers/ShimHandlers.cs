@@ -17,6 +17,9 @@ internal class ShimUnderTest : HandlerUnderTest
 
     public override object Options => new { runtimeType = RuntimeType, path = Shim };
 
+    // It watches each shim and logger, and would go on to look after them beside the new object.
+    public override bool HoldsConnections => true;
+
     public override IReadOnlyList<MissingPart> MissingParts =>
     [
         new("shim", new { runtimeType = RuntimeType, path = "/nowhere/x" }, "Debian has it in the package containerd,"),
