@@ -10,9 +10,13 @@ public sealed class StreamingEndpoint
     private readonly SpdyServing _spdy;
     private readonly WebSocketServing _webSockets;
     private readonly ILogger<StreamingEndpoint> _log;
+    private int _sessions;
 
     internal StreamingEndpoint(StreamTickets tickets, SpdyServing spdy, WebSocketServing webSockets, ILogger<StreamingEndpoint> log) =>
         (_tickets, _spdy, _webSockets, _log) = (tickets, spdy, webSockets, log);
+
+    /// <summary>How many are served now.</summary>
+    public int Sessions => Volatile.Read(ref _sessions);
 
     /// <summary>Serves it to its end.</summary>
     public async Task ServeAsync<T>(HttpContext context, string token, CancellationToken cancellationToken)
@@ -32,6 +36,7 @@ public sealed class StreamingEndpoint
             _ => throw new InvalidOperationException($"{ticket.GetType()} is no ticket"),
         };
         var protocol = context.WebSockets.IsWebSocketRequest ? "WebSocket" : "SPDY";
+        Interlocked.Increment(ref _sessions);
         try
         {
             var outcome = context.WebSockets.IsWebSocketRequest
@@ -48,6 +53,10 @@ public sealed class StreamingEndpoint
         {
             StreamingLog.Broke(_log, kind, subject, protocol, e);
             context.Abort();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _sessions);
         }
     }
 

@@ -10,10 +10,28 @@ internal sealed class PortForwarder(PodDialer dialer, TimeProvider time)
     // One side has ended, and the other is silent: most likely it never ends by itself.
     private static readonly TimeSpan HalfOpenLimit = TimeSpan.FromSeconds(30);
 
+    private int _running;
+
+    /// <summary>How many connections run now.</summary>
+    public int Running => Volatile.Read(ref _running);
+
     /// <summary>Runs one connection to its end.</summary>
     /// <exception cref="Berth.Abstractions.RuntimeException">The port cannot be reached.</exception>
     /// <exception cref="IOException">The client reset the stream, or the pod its connection.</exception>
     public async Task RunAsync(string sandboxId, int port, IInbound from, IOutbound to, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _running);
+        try
+        {
+            await ForwardAsync(sandboxId, port, from, to, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    private async Task ForwardAsync(string sandboxId, int port, IInbound from, IOutbound to, CancellationToken cancellationToken)
     {
         using var socket = await dialer.ConnectAsync(sandboxId, port, cancellationToken);
         await using var stream = new NetworkStream(socket);
