@@ -9,6 +9,8 @@ using Berth.Plugins;
 using Berth.Plugins.Health;
 using Berth.Reload;
 using Berth.Sandboxes;
+using Berth.Streaming;
+using Berth.Streaming.Sessions;
 
 namespace Berth;
 
@@ -36,6 +38,7 @@ public static class GatewayDaemon
         GatewayMetrics.Observe(services);
         var recovery = services.GetRequiredService<Recovery>();
         recovery.Load();
+        Expect(watch, services);
         await services.GetRequiredService<PluginStart>().LoadAsync(cancellationToken);
 
         // What lives is adopted before the first question is answered.
@@ -49,5 +52,12 @@ public static class GatewayDaemon
         GatewayLog.Serving(services.GetRequiredService<ILogger<GatewayStatus>>(), options.Gateway.Listen);
         await recovery.FinishAsync(services.GetRequiredService<SandboxStopper>(), cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    private static void Expect(DeathWatch watch, IServiceProvider services)
+    {
+        var (sandboxes, containers) = (services.GetRequiredService<SandboxRegistry>(), services.GetRequiredService<ContainerRegistry>());
+        var (sessions, forwards) = (services.GetRequiredService<StreamingEndpoint>(), services.GetRequiredService<PortForwarder>());
+        watch.Expect(() => sandboxes.Count + containers.Count + sessions.Sessions + forwards.Running);
     }
 }

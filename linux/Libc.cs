@@ -62,6 +62,12 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int prctl(int option, nint a, nint b, nint c, nint d);
 
+    // sys/resource.h: the same on every architecture that .NET runs on
+    internal const int RLIMIT_NOFILE = 7;
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int getrlimit(int resource, ulong* softAndHard);
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int sethostname(string name, nint length);
 

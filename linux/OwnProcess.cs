@@ -1,9 +1,14 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
 namespace Berth.Linux;
 
 /// <summary>Settings of the gateway's own process.</summary>
 public static class OwnProcess
 {
     private const uint CLOSE_RANGE_CLOEXEC = 4;
+
+    private const int StandardError = 2;
 
     /// <summary>The user whose rights this process has.</summary>
     public static uint EffectiveUserId => Libc.geteuid();
@@ -35,7 +40,6 @@ public static class OwnProcess
     /// </summary>
     public static IDisposable SendErrorsTo(string path)
     {
-        const int StandardError = 2;
         Console.Error.Flush(); // opened by this, if it was not
         File.Delete(path);
         using var file = SafeFd.OpenAppend(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -54,6 +58,26 @@ public static class OwnProcess
                 before.Dispose();
             }
         }
+    }
+
+    /// <summary>Writes to descriptor 2, wherever that leads, past every buffer and lock; what cannot be written is lost.</summary>
+    public static unsafe void WriteError(string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        fixed (byte* start = bytes)
+        {
+            _ = Libc.write(StandardError, start, bytes.Length);
+        }
+    }
+
+    /// <summary>
+    /// Finds what <see cref="WriteError"/> and <see cref="EndNow"/> call: .NET looks for a function at its first call, in files, for which there may
+    /// be no descriptor then.
+    /// </summary>
+    public static void PrepareEnd()
+    {
+        WriteError("");
+        Marshal.Prelink(((Action<int>)Libc._exit).Method);
     }
 
     /// <summary>Ends this process here: no finaliser, no handler of anybody's is asked; see _exit(2).</summary>

@@ -50,7 +50,7 @@ public sealed class PluginStart(
             else
             {
                 ReloadLog.Suspected(log, code.Handler, code.Plugin, code.Version);
-                quarantine.Suspect(standing, verdict.Reason, verdict.IsHeld);
+                quarantine.Suspect(standing, verdict.Reason, verdict.IsHeld, verdict.Memory);
             }
         }
     }

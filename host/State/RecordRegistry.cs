@@ -46,6 +46,9 @@ public abstract class RecordRegistry<T>(StateDatabase database, string table, Js
     /// <summary>All, also those that lists do not show.</summary>
     public IReadOnlyList<T> All() => [.. _records.Values];
 
+    /// <summary>How many there are, also those that lists do not show.</summary>
+    public int Count => _records.Count;
+
     /// <summary>The record of that name, or null.</summary>
     public T? FindByName(string uniqueName) => _records.Values.FirstOrDefault(r => r.UniqueName == uniqueName);
 

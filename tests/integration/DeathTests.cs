@@ -20,11 +20,13 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
     // What the unit of systemd notes of the end; the test stands in for it where nothing else tells of that end.
     public static TheoryData<string, string, string> Deaths => new()
     {
-        { "overflows-the-stack", "in StartSandbox: Stack overflow.", "" },
-        { "exits", "in StartSandbox: the process was made to exit", "" },
-        { "fails-fast", "in StartSandbox: Process terminated.", "" },
-        { "throws-apart", "in StartSandbox: Unhandled exception.", "" },
-        { "crashes-natively", "in StartSandbox: core-dump dumped SEGV", "core-dump dumped SEGV" },
+        { "overflows-the-stack", "the gateway died of it, in StartSandbox: Stack overflow.", "" },
+        { "exits", "the gateway died of it, in StartSandbox: the process was made to exit", "" },
+        { "fails-fast", "the gateway died of it, in StartSandbox: Process terminated.", "" },
+        { "throws-apart", "the gateway died of it, in StartSandbox: Unhandled exception.", "" },
+        { "crashes-natively", "the gateway died of it, in StartSandbox: core-dump dumped SEGV", "core-dump dumped SEGV" },
+        { "leaks-descriptors", "the gateway ran out of descriptors", "" },
+        { "leaks-threads", "the gateway ran out of threads", "" },
     };
 
     private Gateway Gateway => restarted.Gateway;
@@ -43,15 +45,20 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
             await Wait.ForAsync(() => Gateway.Log.Contains("pod tests/hangs", StringComparison.Ordinal), Soon);
         }
 
-        var last = await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", deed));
-        Assert.Equal(StatusCode.Unavailable, last.StatusCode);
-        await Gateway.Ended;
+        await using (await LimitedAsync(deed))
+        {
+            var last = await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", deed));
+            Assert.Equal(StatusCode.Unavailable, last.StatusCode);
+            await Gateway.Ended.WaitAsync(Soon, TestContext.Current.CancellationToken);
+        }
+
         await StartAgainAsync(note);
 
         var (ready, text) = await Gateway.HandlerAsync("obeys");
         Assert.False(ready);
-        Assert.Contains($"the gateway died of it, {reason}", text, StringComparison.Ordinal);
+        Assert.Contains(reason, text, StringComparison.Ordinal);
         Assert.Contains(text, Gateway.Log, StringComparison.Ordinal);
+        Assert.Contains(reason, (await Gateway.Client.Admin.ListPluginsAsync(new())).Plugins.Single(static p => p.Id == "deadly").Reason, StringComparison.Ordinal);
         Assert.Equal("Quarantined", (await Gateway.Client.Admin.ListHandlersAsync(new())).Handlers.Single(static h => h.Name == "obeys").State);
         Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "refused"))).StatusCode);
         Assert.Equal((0, "alive\n", ""), await beside.ExecAsync(idle, "echo", "alive"));
@@ -98,16 +105,15 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
         await InstallAsync("obeys");
         await using var beside = await TestPod.RunAsync(Gateway.Client, Gateway.Logs, "runc");
         var idle = await beside.StartAsync(Requests.Idle());
-        var (cgroups, cgroup) = (new Cgroups(CgroupLayout.Detect()), $"/berth-test-memory-{Environment.ProcessId}");
         for (var i = 0; i < 2; i++)
         {
             Assert.Equal((true, ""), await Gateway.HandlerAsync("obeys"));
-            cgroups.Create(cgroup);
-            new CgroupLimits(cgroups.Layout).Apply(cgroup, System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>("""{ "memory": { "limit": 419430400, "swap": 419430400 } }"""));
-            Assert.True(cgroups.Enter(cgroup, Gateway.Pid));
-            await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "allocates"));
-            Assert.Equal(128 + SigKill, await Gateway.Ended);
-            await cgroups.RemoveAsync(cgroup, TestContext.Current.CancellationToken);
+            await using (Enter("""{ "memory": { "limit": 419430400, "swap": 419430400 } }"""))
+            {
+                await Assert.ThrowsAsync<RpcException>(() => RunAsync("obeys", "allocates"));
+                Assert.Equal(128 + SigKill, await Gateway.Ended);
+            }
+
             await StartAgainAsync("oom-kill killed KILL");
             Assert.Equal((0, "alive\n", ""), await beside.ExecAsync(idle, "echo", "alive"));
         }
@@ -142,6 +148,27 @@ public sealed class DeathTests(RestartedGateway restarted) : IClassFixture<Resta
         }
 
         await UninstallAsync();
+    }
+
+    // Less than the machine's, to be quick.
+    private async Task<IAsyncDisposable?> LimitedAsync(string deed)
+    {
+        switch (deed)
+        {
+            case "leaks-threads": return Enter("""{ "pids": { "limit": 800 } }""");
+            case "leaks-descriptors":
+                var set = await CommandRunner.RunAsync(new() { Path = "prlimit", Arguments = ["--pid", $"{Gateway.Pid}", "--nofile=6000:"] }, null, 1000, TestContext.Current.CancellationToken);
+                Assert.True(set.ExitCode == 0, set.Error);
+                return null;
+            default: return null;
+        }
+    }
+
+    private LimitedCgroup Enter(string resources)
+    {
+        var cgroup = new LimitedCgroup(resources);
+        cgroup.Enter(Gateway.Pid);
+        return cgroup;
     }
 
     private async Task StartAgainAsync(string note)

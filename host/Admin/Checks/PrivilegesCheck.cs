@@ -1,5 +1,6 @@
 using System.Globalization;
 using Berth.Configuration;
+using Berth.Linux;
 
 namespace Berth.Admin.Checks;
 
@@ -12,7 +13,7 @@ public sealed class PrivilegesCheck(BerthOptions options) : IDoctorCheck
 
     public string Subject => "privileges";
 
-    public IEnumerable<DoctorFinding> Examine() => [Admin(), Resource(), Oom(), Seccomp(), Kernel()];
+    public IEnumerable<DoctorFinding> Examine() => [Admin(), Resource(), Descriptors(), Oom(), Seccomp(), Kernel()];
 
     private static DoctorFinding Admin() => HasCapability(CapSysAdmin)
         ? DoctorFinding.Ok("CAP_SYS_ADMIN", "held")
@@ -21,6 +22,11 @@ public sealed class PrivilegesCheck(BerthOptions options) : IDoctorCheck
     private static DoctorFinding Resource() => HasCapability(CapSysResource)
         ? DoctorFinding.Ok("CAP_SYS_RESOURCE", "held")
         : DoctorFinding.Warning("CAP_SYS_RESOURCE", "missing: containers that add it, or raise hard rlimits, are refused", "run the gateway with the capability");
+
+    // Some 250 pods, with what StarvationWatch allows for each.
+    private static DoctorFinding Descriptors() => OwnUsage.DescriptorLimit is var limit && limit >= 1 << 14
+        ? DoctorFinding.Ok("RLIMIT_NOFILE", $"{limit} descriptors")
+        : DoctorFinding.Warning("RLIMIT_NOFILE", $"only {limit} descriptors: many pods and streams may need them all", "start the gateway with more (LimitNOFILE=1048576)");
 
     // Lowered by one and set back: raising needs no privilege; see proc_pid_oom_score_adj(5).
     private static DoctorFinding Oom()

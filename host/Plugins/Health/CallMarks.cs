@@ -21,13 +21,13 @@ internal sealed record MarkedCode(string Plugin, string Version, string Digest, 
 
 /// <summary>
 /// Which plugins have calls running in this process, written where it outlives the process: a slot for each handler, with its name and
-/// a counter for each verb. A call costs two additions in memory.
+/// a counter for each verb. A mark costs two additions in memory.
 /// </summary>
-internal sealed class CallMarks
+internal sealed partial class CallMarks
 {
     public const string AnyOther = "a call";
 
-    private const int Slots = 256, SlotBytes = 512, TextOffset = 192, VerbCounters = TextOffset / sizeof(int);
+    private const int Slots = 256, SlotBytes = 512, TextOffset = 192, VerbCounters = 40;
 
     // The first slot has no counters: its text says how the process ended, where somebody was there to write that down.
     private const int End = 0;
@@ -44,7 +44,11 @@ internal sealed class CallMarks
 
     private readonly Lock _gate = new();
     private readonly SharedPage _page;
+    private readonly MarkedCode?[] _codes = new MarkedCode?[Slots];
     private readonly Stack<int> _free = new(Enumerable.Range(1, Slots - 1).Reverse());
+
+    /// <summary>Called before every beginning and end of a call.</summary>
+    public Action? Edge { get; set; }
 
     /// <param name="path">The file, made anew.</param>
     public CallMarks(string path) => _page = SharedPage.Create(path, Slots * SlotBytes);
@@ -57,8 +61,8 @@ internal sealed class CallMarks
         {
             if (MarkedCode.Read(TextOf(file, slot)) is { } code)
             {
-                var counters = file.AsSpan(slot * SlotBytes, TextOffset).ToArray();
-                marks.Add((code, [.. Enumerable.Range(0, VerbCounters).Where(v => BinaryPrimitives.ReadInt32LittleEndian(counters.AsSpan(v * sizeof(int))) > 0).Select(NameOf)]));
+                var counters = file.AsSpan(slot * SlotBytes, GrowthOffset).ToArray();
+                marks.Add((code, [.. Enumerable.Range(0, VerbCounters).Where(v => NumberAt(counters, v) > 0).Select(NameOf)]));
             }
         }
 
@@ -79,6 +83,7 @@ internal sealed class CallMarks
             }
 
             text.CopyTo(TextAt(slot));
+            _codes[slot] = code;
             return new(this, slot);
         }
     }
@@ -92,16 +97,22 @@ internal sealed class CallMarks
 
     internal static int NumberOf(string verb) => Numbers.GetValueOrDefault(verb, Verbs.Length);
 
-    internal void Count(int slot, int verb, int change) => _page.Add((slot * SlotBytes) + (verb * sizeof(int)), change);
+    internal void Count(int slot, int verb, int change)
+    {
+        Edge?.Invoke();
+        _page.Add((slot * SlotBytes) + (verb * sizeof(int)), change);
+        _last = slot;
+    }
 
     // A call that still runs keeps the slot, for whoever it may end yet.
     internal void Free(int slot)
     {
         lock (_gate)
         {
-            if (!_page.Bytes(slot * SlotBytes, TextOffset).ContainsAnyExcept((byte)0))
+            if (!CountersAt(slot).ContainsAnyExcept((byte)0))
             {
-                TextAt(slot).Clear();
+                _page.Bytes(slot * SlotBytes, SlotBytes).Clear();
+                _codes[slot] = null;
                 _free.Push(slot);
             }
         }
@@ -114,6 +125,10 @@ internal sealed class CallMarks
     }
 
     private static string NameOf(int verb) => verb < Verbs.Length ? Verbs[verb] : AnyOther;
+
+    private static int NumberAt(ReadOnlySpan<byte> bytes, int index) => Math.Max(0, BinaryPrimitives.ReadInt32LittleEndian(bytes[(index * sizeof(int))..]));
+
+    private Span<byte> CountersAt(int slot) => _page.Bytes(slot * SlotBytes, GrowthOffset);
 
     private Span<byte> TextAt(int slot) => _page.Bytes((slot * SlotBytes) + TextOffset, SlotBytes - TextOffset);
 }

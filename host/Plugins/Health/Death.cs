@@ -18,6 +18,12 @@ internal sealed record Death
     /// <summary>The code that was there, each with the verbs of the calls that ran in it.</summary>
     public IReadOnlyList<(MarkedCode Code, IReadOnlyList<string> Verbs)> Marks { get; init; } = [];
 
+    /// <summary>The gateway ended itself, as it ran out of something; null if not.</summary>
+    public Starvation? Starvation { get; init; }
+
+    /// <summary>Of that: in whose calls it became more.</summary>
+    public IReadOnlyList<(MarkedCode Code, Growth Growth)> Growth { get; init; } = [];
+
     /// <summary>What the runtime said at the end.</summary>
     public string Words { get; init; } = "";
 

@@ -16,6 +16,7 @@ public sealed class DeathWatch : IDisposable
 
     private readonly string _marksPath, _wordsPath, _plugins;
     private readonly IDisposable _redirection;
+    private readonly StarvationWatch _starvation;
     private readonly List<PosixSignalRegistration> _signals;
     private volatile bool _isAsked;
 
@@ -25,6 +26,7 @@ public sealed class DeathWatch : IDisposable
         Before = Read(_marksPath, _wordsPath, Path.Combine(state, "last-end"));
         Marks = new(_marksPath);
         _redirection = OwnProcess.SendErrorsTo(_wordsPath);
+        _starvation = new(Marks);
         // Before the host listens to them, a signal makes the process exit.
         _signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, _ => _isAsked = true))];
         AppDomain.CurrentDomain.ProcessExit += OnExit;
@@ -41,8 +43,12 @@ public sealed class DeathWatch : IDisposable
     /// <param name="plugins">The folder of the folders from which plugins are loaded.</param>
     public static DeathWatch Begin(string state, string plugins) => new(state, plugins);
 
+    /// <summary>How many pods, containers and streams there are, each of which needs some descriptors and threads.</summary>
+    public void Expect(Func<int> objects) => _starvation.Objects = objects;
+
     public void Dispose()
     {
+        _starvation.Dispose();
         AppDomain.CurrentDomain.ProcessExit -= OnExit;
         AppDomain.CurrentDomain.UnhandledException -= OnException;
         _signals.ForEach(static s => s.Dispose());
@@ -60,11 +66,15 @@ public sealed class DeathWatch : IDisposable
             return null;
         }
 
-        var (end, marks) = CallMarks.Read(File.ReadAllBytes(marksPath));
+        var file = File.ReadAllBytes(marksPath);
+        var (end, marks) = CallMarks.Read(file);
+        var starvation = Starvation.Read(end);
         return new()
         {
             WasExit = end == Exited,
             Thrower = end.StartsWith(Threw, StringComparison.Ordinal) ? end[Threw.Length..] : "",
+            Starvation = starvation,
+            Growth = starvation is null ? [] : CallMarks.ReadGrowth(file, starvation.Of),
             Marks = marks,
             Words = File.Exists(wordsPath) ? Head(wordsPath, LongestWords) : "",
             Note = note,

@@ -4,11 +4,16 @@ namespace Berth.Plugins.Health;
 /// <param name="IsCertain">It was.</param>
 /// <param name="IsHeld">It happened in what a start does too: the next one must not run it.</param>
 /// <param name="Reason">For people.</param>
-internal sealed record Verdict(MarkedCode Code, bool IsCertain, bool IsHeld, string Reason);
+internal sealed record Verdict(MarkedCode Code, bool IsCertain, bool IsHeld, string Reason)
+{
+    /// <summary>For how long a suspicion is remembered; null: as long as faults are.</summary>
+    public TimeSpan? Memory { get; init; }
+}
 
 /// <summary>
 /// Whose fault the gateway's death was:
 /// <list type="number">
+/// <item>if it ended itself because descriptors or threads ran out, see <see cref="StarvationInquest"/>;</item>
 /// <item>who threw what nobody caught was written down while that happened;</item>
 /// <item>else the one whose types the runtime named last;</item>
 /// <item>else, if the process ended by itself, the only one with a call running; of several each is a suspect;</item>
@@ -24,10 +29,17 @@ internal static class Inquest
         "FindContainer", "ContainerId", "ContainerInit", "Exit", "Pid",
     ];
 
+    public static bool IsOfAStart(string verb) => AtStart.Contains(verb);
+
     /// <param name="death">What is known.</param>
     /// <param name="typesOf">The full names of the types in a plugin's assembly.</param>
     public static IReadOnlyList<Verdict> Judge(Death death, Func<MarkedCode, IReadOnlySet<string>> typesOf)
     {
+        if (death.Starvation is { } starvation)
+        {
+            return StarvationInquest.Judge(starvation, death.Growth);
+        }
+
         var calls = death.Marks.Where(static m => m.Verbs.Count > 0).ToList();
         var mentioned = calls.Select(c => (c.Code, Verbs: (IReadOnlyList<string>)[.. c.Verbs.Where(death.Mentions)])).Where(static c => c.Verbs.Count > 0).ToList();
         calls = mentioned.Count > 0 ? mentioned : calls;
@@ -60,7 +72,7 @@ internal static class Inquest
         return new(
             mark.Code,
             isCertain,
-            mark.Verbs.Any(AtStart.Contains),
+            mark.Verbs.Any(IsOfAStart),
             isCertain ? $"the gateway died of it, {where}: {death.Cause}" : $"the gateway died again while it was {where}: {death.Cause}");
     }
 }

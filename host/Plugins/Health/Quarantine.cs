@@ -83,12 +83,12 @@ public sealed class Quarantine(QuarantineRegistry cases, Func<HealthOptions> opt
     }
 
     /// <summary>The gateway died, and it may have been the reason.</summary>
-    public void Suspect(HandlerStanding standing, string reason, bool isHeld)
+    public void Suspect(HandlerStanding standing, string reason, bool isHeld, TimeSpan? memory = null)
     {
         lock (_gate)
         {
             var again = cases.Get(standing.Id) is { IsOpen: true };
-            Change(standing, "death", c => c.Suspect(reason, isHeld || again, time.GetUtcNow(), options()));
+            Change(standing, "death", c => c.Suspect(reason, isHeld || again, time.GetUtcNow(), options(), memory));
         }
     }
 

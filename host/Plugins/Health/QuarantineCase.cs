@@ -45,7 +45,8 @@ public sealed record QuarantineCase : IRecord
 
     public int Suspicion { get; init; }
 
-    public DateTimeOffset? SuspectedAt { get; init; }
+    /// <summary>Until then the suspicion counts.</summary>
+    public DateTimeOffset? SuspectedUntil { get; init; }
 
     [JsonIgnore]
     public string Id => IdOf(Key);
@@ -83,10 +84,16 @@ public sealed record QuarantineCase : IRecord
     }
 
     /// <summary>The gateway died while a call into it ran, and nothing says whose fault it was.</summary>
-    public QuarantineCase Suspect(string reason, bool isHeld, DateTimeOffset now, HealthOptions options)
+    /// <param name="reason">For people, should it be convicted.</param>
+    /// <param name="isHeld">It happened in what a start does too.</param>
+    /// <param name="now">When.</param>
+    /// <param name="options">Those in force.</param>
+    /// <param name="memory">How long this counts; as long as faults do, if not given.</param>
+    public QuarantineCase Suspect(string reason, bool isHeld, DateTimeOffset now, HealthOptions options, TimeSpan? memory = null)
     {
-        var suspicion = 1 + (now - SuspectedAt < options.Window ? Suspicion : 0);
-        return suspicion >= Conviction ? Convict(reason, isHeld, now, options) : this with { Suspicion = suspicion, SuspectedAt = now };
+        var suspicion = 1 + (now < SuspectedUntil ? Suspicion : 0);
+        var until = now + (memory ?? options.Window);
+        return suspicion >= Conviction ? Convict(reason, isHeld, now, options) : this with { Suspicion = suspicion, SuspectedUntil = until > SuspectedUntil ? until : SuspectedUntil ?? until };
     }
 
     public QuarantineCase LetGo(DateTimeOffset now) => this with { Since = now, Until = null, IsHeld = false };
@@ -96,7 +103,7 @@ public sealed record QuarantineCase : IRecord
 
     /// <summary>Well for so long that nothing is held against it any more.</summary>
     public bool IsOver(DateTimeOffset now, HealthOptions options) =>
-        !IsOpen && now - Since > options.LongestQuarantine && !(now - SuspectedAt < options.Window);
+        !IsOpen && now - Since > options.LongestQuarantine && !(now < SuspectedUntil);
 }
 
 /// <summary>All cases.</summary>

@@ -8,6 +8,8 @@ public sealed class CallMarksTests : IDisposable
     private static readonly MarkedCode One = new("p", "1.0.0", new string('d', 64), "one", "i1");
     private static readonly MarkedCode Two = new("p", "1.0.0", new string('d', 64), "two", "i2");
 
+    private static readonly MarkedCode Other = new("q", "1.0.0", new string('e', 64), "other", "i3");
+
     private readonly TempFolder _folder = new();
     private readonly CallMarks _marks;
 
@@ -70,6 +72,53 @@ public sealed class CallMarksTests : IDisposable
     }
 
     [Fact]
+    public void Growth_IsToldToThoseWithCalls()
+    {
+        using var one = _marks.Take(One)!;
+        using var two = _marks.Take(Two)!;
+        using var other = _marks.Take(Other)!;
+        Assert.True(_marks.Charge(Resource.Threads, 1)); // before anybody had a call
+        Assert.Empty(Growth(Resource.Threads));
+
+        Assert.True(one.Run("StartSandbox", () => _marks.Charge(Resource.Threads, 100)));
+        Assert.True(one.Run("Check", () => _marks.Charge(Resource.Threads, 20)));
+        Assert.Equal([(One, new Growth(120, 0, 20))], Growth(Resource.Threads));
+        // Two handlers of one plugin: it is the plugin's.
+        Assert.True(one.Run("Exec", () => two.Run("Check", () => _marks.Charge(Resource.Threads, 10))));
+        Assert.Equal([(One, new Growth(125, 0, 20)), (Two, new Growth(5, 0, 5))], Growth(Resource.Threads));
+        // Of another as well: nobody's alone.
+        Assert.False(one.Run("Exec", () => other.Run("Exec", () => _marks.Charge(Resource.Threads, 7))));
+        // And nobody's at all: it may be the last one's.
+        Assert.True(_marks.Charge(Resource.Threads, 1000));
+        Assert.Equal([(One, new Growth(125, 1007, 20)), (Two, new Growth(5, 0, 5)), (Other, new Growth(0, 7, 0))], Growth(Resource.Threads));
+        Assert.Empty(Growth(Resource.Descriptors));
+        Assert.Equal([(One, ""), (Two, ""), (Other, "")], Read());
+    }
+
+    [Fact]
+    public void Growth_OfCodeThatIsGone_IsForgotten()
+    {
+        using (var one = _marks.Take(One)!)
+        {
+            Assert.True(one.Run("Exec", () => _marks.Charge(Resource.Descriptors, 5)));
+        }
+
+        Assert.True(_marks.Charge(Resource.Descriptors, 5));
+        using var two = _marks.Take(Two)!;
+        Assert.Empty(Growth(Resource.Descriptors));
+    }
+
+    [Fact]
+    public void Edges_AreTold_BeforeTheMarkChanges()
+    {
+        using var one = _marks.Take(One)!;
+        List<string> seen = [];
+        _marks.Edge = () => seen.Add(Read().Single().Item2);
+        Assert.Equal(1, one.Run("Exec", static () => 1));
+        Assert.Equal(["", "Exec"], seen);
+    }
+
+    [Fact]
     public void NoSlotLeft_MarksNothing()
     {
         var count = 0;
@@ -91,8 +140,11 @@ public sealed class CallMarksTests : IDisposable
             var noise = new byte[size];
             new Random(size).NextBytes(noise);
             _ = CallMarks.Read(noise);
+            _ = CallMarks.ReadGrowth(noise, Resource.Threads);
         }
     }
+
+    private IReadOnlyList<(MarkedCode, Growth)> Growth(Resource of) => CallMarks.ReadGrowth(File.ReadAllBytes(Path.Combine(_folder.Path, "calls")), of);
 
     private List<(MarkedCode, string)> Read() =>
         [.. CallMarks.Read(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))).Marks.Select(static m => (m.Code, string.Join(' ', m.Verbs)))];

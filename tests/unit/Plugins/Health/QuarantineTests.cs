@@ -205,6 +205,26 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
+    public void Suspicion_OfWhatTakesWeeks_IsRememberedAsLong()
+    {
+        var memory = TimeSpan.FromDays(30);
+        Suspect(memory);
+        _time.Advance(memory / 2);
+        // A start forgets what is over, and not this.
+        _quarantine.It.Load();
+        Suspect(memory);
+        Assert.NotNull(_standing.Quarantined);
+
+        var other = _quarantine.It.StandingOf(new HandlerKey("h", "other"), "p", "1.0.0");
+        _quarantine.It.Suspect(other, "a death", isHeld: false, memory);
+        _time.Advance(memory);
+        _quarantine.It.Suspect(other, "a death", isHeld: false, memory);
+        Assert.Null(other.Quarantined);
+        _quarantine.It.Suspect(other, "a death", isHeld: false);
+        Assert.NotNull(other.Quarantined);
+    }
+
+    [Fact]
     public void Death_WhileQuarantined_IsHeldBack()
     {
         _quarantine.It.Convict(_standing, "it died", isHeld: false);
@@ -288,7 +308,7 @@ public sealed class QuarantineTests : IDisposable
 
     private static HandlerStanding Of(QuarantineFixture quarantine, string instance) => quarantine.It.StandingOf(new HandlerKey("h", instance), "p", "1.0.0");
 
-    private void Suspect() => _quarantine.It.Suspect(_standing, "a death", isHeld: false);
+    private void Suspect(TimeSpan? memory = null) => _quarantine.It.Suspect(_standing, "a death", isHeld: false, memory);
 
     private TimeSpan Left() => _standing.Quarantined!.Until!.Value - _time.GetUtcNow();
 
