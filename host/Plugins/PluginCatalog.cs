@@ -169,9 +169,12 @@ public sealed class PluginCatalog(HandlerFactory factory, PluginStore store, Rem
     {
         // They go on after the wait; each has a deadline of its own, and one that hangs holds up no other.
         var known = previous.Handlers.Values.Concat(previous.Draining).Select(static h => h.Handler).ToHashSet();
-        var checks = Task.WhenAll(handlers.Select(h => h.Handler is { } made && !known.Contains(made) ? made.Health.RefreshAsync(CancellationToken.None) : Task.CompletedTask));
-        await Task.WhenAny(checks, Task.Delay(PluginDeadlines.FirstCheck, time, cancellationToken));
+        var checks = handlers.Where(h => h.Handler is not null && !known.Contains(h.Handler))
+            .Select(h => (Serves: previous.Handlers.GetValueOrDefault(h.Name) is { Ready: true }, Check: h.Handler!.Health.RefreshAsync(CancellationToken.None))).ToList();
+        await Task.WhenAny(Task.WhenAll(checks.Select(static c => c.Check)), Task.Delay(PluginDeadlines.FirstCheck, time, cancellationToken));
         cancellationToken.ThrowIfCancellationRequested();
+        // What it replaces takes pods until then: on a busy node the new one would have none for a moment.
+        await Task.WhenAll(checks.Where(static c => c.Serves).Select(static c => c.Check)).WaitAsync(cancellationToken);
     }
 
     private static PluginSnapshot Compose(

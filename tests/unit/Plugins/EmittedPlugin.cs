@@ -12,6 +12,9 @@ public enum EmittedKind
 
     /// <summary>The same; but its handler never answers to ListOwned.</summary>
     HangsInList,
+
+    /// <summary>Its handler's checks answer what <see cref="EmittedPlugin.Answers"/> says.</summary>
+    ChecksAsTold,
     ThrowsInConstructor,
 
     /// <summary>Its constructor waits until as many others are there as <see cref="EmittedPlugin.Meeting"/> has participants.</summary>
@@ -28,6 +31,9 @@ internal static class EmittedPlugin
 {
     /// <summary>The name of the application domain's value that holds the <see cref="Barrier"/>.</summary>
     public const string Meeting = "Berth.Tests.Unit.Meeting";
+
+    /// <summary>The name of the value that holds the function which answers to checks.</summary>
+    public const string Answers = "Berth.Tests.Unit.Answers";
 
     public static string Write(TempFolder folder, string id, EmittedKind kind, string handlers = "{}")
     {
@@ -54,7 +60,11 @@ internal static class EmittedPlugin
         var module = assembly.DefineDynamicModule(name);
         var handler = Implement(module, "Handler", typeof(IRuntimeHandler), TypeAttributes.NotPublic, (method, il) =>
         {
-            if (method.Name == nameof(IRuntimeHandler.CheckAsync))
+            if (kind == EmittedKind.ChecksAsTold && method.Name == nameof(IRuntimeHandler.CheckAsync))
+            {
+                Answer(il);
+            }
+            else if (method.Name == nameof(IRuntimeHandler.CheckAsync))
             {
                 ThrowUnavailable(il, "nothing behind it");
             }
@@ -121,11 +131,24 @@ internal static class EmittedPlugin
     // ((Barrier)AppDomain.CurrentDomain.GetData(Meeting)).SignalAndWait()
     private static void Meet(ILGenerator il)
     {
-        il.Emit(OpCodes.Call, typeof(AppDomain).GetProperty(nameof(AppDomain.CurrentDomain))!.GetMethod!);
-        il.Emit(OpCodes.Ldstr, Meeting);
-        il.Emit(OpCodes.Callvirt, typeof(AppDomain).GetMethod(nameof(AppDomain.GetData))!);
-        il.Emit(OpCodes.Castclass, typeof(Barrier));
+        LoadData(il, Meeting, typeof(Barrier));
         il.Emit(OpCodes.Callvirt, typeof(Barrier).GetMethod(nameof(Barrier.SignalAndWait), [])!);
+    }
+
+    // return ((Func<Task<HandlerCheck>>)AppDomain.CurrentDomain.GetData(Answers))()
+    private static void Answer(ILGenerator il)
+    {
+        LoadData(il, Answers, typeof(Func<Task<HandlerCheck>>));
+        il.Emit(OpCodes.Callvirt, typeof(Func<Task<HandlerCheck>>).GetMethod(nameof(Func<>.Invoke))!);
+        il.Emit(OpCodes.Ret);
+    }
+
+    private static void LoadData(ILGenerator il, string name, Type type)
+    {
+        il.Emit(OpCodes.Call, typeof(AppDomain).GetProperty(nameof(AppDomain.CurrentDomain))!.GetMethod!);
+        il.Emit(OpCodes.Ldstr, name);
+        il.Emit(OpCodes.Callvirt, typeof(AppDomain).GetMethod(nameof(AppDomain.GetData))!);
+        il.Emit(OpCodes.Castclass, type);
     }
 
     // new TaskCompletionSource<T>().Task

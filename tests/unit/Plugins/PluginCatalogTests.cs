@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Berth.Abstractions;
@@ -11,6 +12,7 @@ using Berth.Remoting.Client;
 using Berth.State;
 using Berth.Tests.Unit.Plugins.Health;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Berth.Tests.Unit.Plugins;
@@ -276,6 +278,38 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         Assert.Equal(one.Key, Assert.Single(back.Draining).Key);
     }
 
+    /// <summary>While a node is busy a first check takes long: what it replaces takes pods until then, and what is new keeps nobody waiting.</summary>
+    [Fact]
+    public async Task Load_WhatReplacesAHandlerThatIsReady_IsThereWhenItsCheckHasEnded()
+    {
+        var clock = new FakeTimeProvider();
+        var (quick, slow) = (Task.FromResult(new HandlerCheck { Ready = true }), new TaskCompletionSource<HandlerCheck>());
+        var answers = new ConcurrentQueue<Task<HandlerCheck>>([quick, quick, slow.Task]);
+        using var asked = new SemaphoreSlim(0);
+        AppDomain.CurrentDomain.SetData(EmittedPlugin.Answers, () =>
+        {
+            asked.Release();
+            return answers.TryDequeue(out var answer) ? answer : throw new InvalidOperationException("more checks than expected");
+        });
+        EmittedPlugin.Write(_folder, "told", EmittedKind.ChecksAsTold, """{ "one": {} }""");
+        var before = await LoadAsync(clock: clock);
+        Assert.True(before.Handlers["one"].Ready);
+
+        // Other options: another object, which passes its trial.
+        var loading = LoadAsync(new() { ["one"] = new() { Options = JsonSerializer.Deserialize<JsonElement>("""{ "a": 1 }""") } }, previous: before, clock: clock);
+        for (var checks = 0; checks < 3; checks++)
+        {
+            Assert.True(await asked.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(loading.IsCompleted);
+        slow.SetResult(new() { Ready = true });
+        var after = await loading;
+        Assert.NotSame(before.Handlers["one"].Handler, after.Handlers["one"].Handler);
+        Assert.True(after.Handlers["one"].Ready);
+    }
+
     [Fact]
     public async Task Load_OtherAnnotations_ReachTheSameObject()
     {
@@ -335,7 +369,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
     }
 
     private Task<PluginSnapshot> LoadAsync(
-        Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true, PluginOptions? plugin = null)
+        Dictionary<string, HandlerOptions>? handlers = null, string[]? folders = null, SignatureOptions? signatures = null, PluginSnapshot? previous = null, bool retry = true, PluginOptions? plugin = null, TimeProvider? clock = null)
     {
         var factory = new HandlerFactory(new(_database), _quarantine.It, null, Observe, TimeProvider.System, NullLoggerFactory.Instance);
         var options = new BerthOptions
@@ -346,7 +380,7 @@ public sealed class PluginCatalogTests : IAsyncDisposable
         };
         _remote ??= new(options.Gateway.State, CgroupDriver.Cgroupfs, new(CgroupLayout.Detect()), TimeProvider.System, NullLoggerFactory.Instance);
         var store = new PluginStore(Path.Combine(_state.Path, "root"));
-        return new PluginCatalog(factory, store, _remote, _quarantine.It, null, TimeProvider.System, NullLogger<PluginCatalog>.Instance)
+        return new PluginCatalog(factory, store, _remote, _quarantine.It, null, clock ?? TimeProvider.System, NullLogger<PluginCatalog>.Instance)
             .LoadAsync(options, CgroupDriver.Cgroupfs, previous ?? PluginSnapshot.Empty, retry, TestContext.Current.CancellationToken);
     }
 
