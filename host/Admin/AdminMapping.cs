@@ -21,7 +21,7 @@ internal static class AdminMapping
         Handler = sandbox.Handler,
         Reason = sandbox.HandlerReason,
         Ips = { sandbox.Ips },
-        CreatedAt = (sandbox.CreatedAt - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick,
+        CreatedAt = Nanoseconds(sandbox.CreatedAt),
         Containers = { containers.OrderBy(static c => c.CreatedAt).Select(ToRow) },
         Owed = sandbox.Owed ?? "",
         Plugin = sandbox.Plugin,
@@ -38,6 +38,7 @@ internal static class AdminMapping
         RuntimeVersion = handler.Handler?.Health.Check.RuntimeVersion ?? "",
         IsDefault = isDefault,
         State = handler.State.ToString(),
+        CheckedAt = Nanoseconds(handler.Handler?.Health.CheckedAt),
         Features = { handler.Handler is { } created ? FeatureNames.Of(created.Health.Features) : [] },
     };
 
@@ -49,7 +50,7 @@ internal static class AdminMapping
         RestartKeys = { last.RestartKeys },
         AllowUnsigned = snapshot.Options.Plugins.Signatures.AllowUnsigned,
         LastTrigger = last.Trigger,
-        LastAt = last.At is { } at ? (at - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick : 0,
+        LastAt = Nanoseconds(last.At),
     };
 
     private static PluginRow ToRow(PluginEntry plugin, PluginSnapshot snapshot, IReadOnlyCollection<Sandbox> sandboxes, IReadOnlyList<PluginProcessSample> processes)
@@ -101,6 +102,9 @@ internal static class AdminMapping
         Message = finding.Message,
         Remedy = finding.Remedy,
     };
+
+    // Since the epoch; 0 for never.
+    private static long Nanoseconds(DateTimeOffset? time) => time is { } at ? (at - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick : 0;
 
     private static ContainerRow ToRow(Container container) => new()
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Berth.Admin;
 using Berth.Admin.Protos;
+using Berth.Plugins;
 
 namespace Berth.Cli.Plugin;
 
@@ -9,6 +10,8 @@ namespace Berth.Cli.Plugin;
 /// <param name="Lines">To be printed.</param>
 internal sealed record GatewayVerdict(string? Refusal, IReadOnlyList<string> Lines)
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Lets the gateway look, and waits for what it makes of it; null if none runs.</summary>
     public static async Task<ListPluginsResponse?> ReloadAsync(string socket, CancellationToken cancellationToken)
     {
@@ -58,10 +61,19 @@ internal sealed record GatewayVerdict(string? Refusal, IReadOnlyList<string> Lin
         answer.Plugins.Where(p => p is { State: "Draining", Pods: > 0 } && p.Id == id)
             .Select(static p => $"{Pods(p.Pods, "stay", "stays")} with version {p.Version}, to the end");
 
+    // The gateway has a version in force while the first check of a handler that is new goes on; it gives up one that hangs.
     private static async Task<IEnumerable<string>> HandlersAsync(string socket, string id, CancellationToken cancellationToken)
     {
         using var client = new AdminClient(socket);
-        return (await client.ListHandlersAsync(cancellationToken)).Handlers.Where(h => h.Plugin == id)
-            .Select(static h => h.Ready ? $"handler {h.Name} is ready: {h.RuntimeVersion}" : $"handler {h.Name} is {h.State}: {h.Reason}");
+        while (true)
+        {
+            var handlers = (await client.ListHandlersAsync(cancellationToken)).Handlers.Where(h => h.Plugin == id).ToList();
+            if (!handlers.Exists(static h => h is { State: nameof(PluginState.NotReady), CheckedAt: 0 }))
+            {
+                return handlers.Select(static h => h.Ready ? $"handler {h.Name} is ready: {h.RuntimeVersion}" : $"handler {h.Name} is {h.State}: {h.Reason}");
+            }
+
+            await Task.Delay(Pause, cancellationToken);
+        }
     }
 }
