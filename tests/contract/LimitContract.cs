@@ -77,12 +77,22 @@ public sealed class LimitContract
 
     private static JsonObject Memory(long mebibytes) => new() { ["memory"] = new JsonObject { ["limit"] = mebibytes * Mebibyte } };
 
+    // The tightest between its first process and the cgroup that config.json names: crun has limits in a cgroup within the scope that systemd
+    // makes, see run.oci.systemd.subgroup in crun(1).
     private static long MemoryLimit(PodTurn turn, IContainer container)
     {
-        var (layout, cgroup) = (turn.Host.Cgroups.Layout, turn.Pod.CgroupOf(container.Id));
-        var file = layout.Find("memory") is { IsV2: false } v1
-            ? v1.Folder(cgroup) + "/memory.limit_in_bytes"
-            : layout.Unified!.Folder(cgroup) + "/memory.max";
-        return long.Parse(File.ReadAllText(file));
+        var (cgroups, named) = (turn.Host.Cgroups, turn.Pod.CgroupOf(container.Id));
+        if (cgroups.Layout.Find("memory") is { IsV2: false } v1)
+        {
+            return long.Parse(File.ReadAllText(v1.Folder(named) + "/memory.limit_in_bytes"));
+        }
+
+        var limits = new List<string>();
+        for (var path = cgroups.PathOf(container.Init.Pid, "memory")!; path.StartsWith(named, StringComparison.Ordinal); path = Path.GetDirectoryName(path)!)
+        {
+            limits.Add(File.ReadAllText(cgroups.Layout.Unified!.Folder(path) + "/memory.max").Trim());
+        }
+
+        return limits.Where(static l => l != "max").Min(long.Parse);
     }
 }
