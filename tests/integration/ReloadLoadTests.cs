@@ -31,7 +31,7 @@ public sealed partial class ReloadLoadTests(Suite suite, ITestOutputHelper outpu
         await using var gateway = await suite.OwnGatewayAsync();
         var plugin = new HotPlugin(gateway.PluginFolder, "hot");
         plugin.Install("1.0.0");
-        await gateway.Client.Admin.ReloadAsync(new());
+        await HotPluginTests.StateAsync(gateway, "1.0.0", "Active");
         await using var stays = await TestPod.RunAsync(gateway.Client, gateway.Logs, "hot");
         var idle = await stays.StartAsync(Requests.Idle());
 
