@@ -22,12 +22,9 @@ public sealed class Gateway : IAsyncDisposable
     private readonly int _metricsPort = FreePort.Next();
     private Daemon? _daemon;
 
-    private Gateway(Action<JsonObject>? configure)
+    private Gateway()
     {
-        CopyPlugins();
         Settings = Defaults();
-        configure?.Invoke(Settings);
-        File.WriteAllText(ConfigPath, Settings.ToJsonString());
         Client = new(SocketPath);
     }
 
@@ -101,9 +98,10 @@ public sealed class Gateway : IAsyncDisposable
     /// <param name="sample">The sample image's layout, imported after the start.</param>
     public static async Task<Gateway> StartAsync(Action<JsonObject>? configure = null, string? sample = null)
     {
-        var gateway = new Gateway(configure);
+        var gateway = new Gateway();
         try
         {
+            gateway.Furnish(configure);
             await gateway.StartAgainAsync();
             if (sample is not null)
             {
@@ -122,7 +120,8 @@ public sealed class Gateway : IAsyncDisposable
     /// <summary>Runs it to its end: for configurations that it refuses.</summary>
     public static async Task<(int ExitCode, string Log)> RunToEndAsync(Action<JsonObject> configure)
     {
-        await using var gateway = new Gateway(configure);
+        await using var gateway = new Gateway();
+        gateway.Furnish(configure);
         await using var daemon = gateway.Launch();
         return (await daemon.Ended.WaitAsync(TimeSpan.FromSeconds(30)), daemon.Log);
     }
@@ -215,6 +214,14 @@ public sealed class Gateway : IAsyncDisposable
             .Where(static e => e.Name.StartsWith("DOTNET_", StringComparison.Ordinal)).ToDictionary(static e => e.Name, static e => e.Value);
         settings.TryAdd("DOTNET_GCgen0size", "0x200000");
         return settings;
+    }
+
+    // Whoever configures it may fail: what was made until then must go.
+    private void Furnish(Action<JsonObject>? configure)
+    {
+        CopyPlugins();
+        configure?.Invoke(Settings);
+        File.WriteAllText(ConfigPath, Settings.ToJsonString());
     }
 
     private void CopyPlugins()
