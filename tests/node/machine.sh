@@ -50,18 +50,21 @@ make_repository_disk() {
   for plugin in "${@:-.}"; do
     cp -r --no-preserve=ownership "$repo/artifacts/plugins/$plugin" "$tree/artifacts/plugins/"
   done
-  local project projects=(Host Tests.Integration)
+  local project projects=(Host Tests.Integration) compiled=("$tree/artifacts/plugins")
   # Few plugins are for the core of the tests, where what is started by deploy/install takes too long.
   if [ $# -eq 0 ]; then
     projects+=(Tests.Unit Tests.Contract)
     install_for_guest
     cp -r "$guest/install" "$tree/"
+    cp -r --no-preserve=ownership "$repo/artifacts/test-plugins" "$tree/artifacts/"
+    compiled+=("$tree/artifacts/test-plugins")
   fi
   for project in "${projects[@]}"; do
     mkdir -p "$tree/artifacts/bin/Berth.$project"
     cp -r --no-preserve=ownership "$repo/artifacts/bin/Berth.$project/release" "$tree/artifacts/bin/Berth.$project/"
+    compiled+=("$tree/artifacts/bin/Berth.$project")
   done
-  make_native "$tree/artifacts/plugins" "$tree/artifacts/bin/Berth.Host" "$tree/artifacts/bin/Berth.Tests.Integration"
+  make_native "${compiled[@]}"
   printf '%s\n' "$command" >"$tree/command"
   printf '%s\n' "$limit" >"$tree/limit"
   rm -f "$guest/repository.ext4"
