@@ -15,7 +15,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
     {
         var gateway = restarted.Gateway;
         var config = Requests.Pod();
-        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), async () => await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config }));
+        await Faults.KillDuringAsync(gateway, Patience.Of(TimeSpan.FromMilliseconds(milliseconds)), async () => await gateway.Client.Runtime.RunPodSandboxAsync(new() { Config = config }));
 
         await gateway.StartAgainAsync();
         foreach (var seen in (await gateway.Client.Runtime.ListPodSandboxAsync(new())).Items)
@@ -35,7 +35,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
     {
         var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
-        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), () => pod.StartAsync(Requests.Idle()));
+        await Faults.KillDuringAsync(gateway, Patience.Of(TimeSpan.FromMilliseconds(milliseconds)), () => pod.StartAsync(Requests.Idle()));
 
         await gateway.StartAgainAsync();
         Assert.Equal(PodSandboxState.SandboxReady, (await pod.StatusAsync()).State);
@@ -59,7 +59,7 @@ public sealed class FaultTests(RestartedGateway restarted) : IClassFixture<Resta
         var gateway = restarted.Gateway;
         var pod = await TestPod.RunAsync(gateway.Client, gateway.Logs);
         await pod.StartAsync(Requests.Idle());
-        await Faults.KillDuringAsync(gateway, TimeSpan.FromMilliseconds(milliseconds), () => Faults.RemoveAsync(gateway, pod.Id));
+        await Faults.KillDuringAsync(gateway, Patience.Of(TimeSpan.FromMilliseconds(milliseconds)), () => Faults.RemoveAsync(gateway, pod.Id));
 
         await gateway.StartAgainAsync();
         await Faults.RemoveAsync(gateway, pod.Id);
