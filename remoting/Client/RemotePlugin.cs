@@ -11,7 +11,8 @@ namespace Berth.Remoting.Client;
 /// </summary>
 public sealed class RemotePlugin : IRuntimePlugin, IAsyncDisposable
 {
-    private static readonly TimeSpan LoadLimit = TimeSpan.FromSeconds(10);
+    // It catches what hangs: while a node boots, .NET's start alone may take a dozen seconds.
+    private static readonly TimeSpan LoadLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
