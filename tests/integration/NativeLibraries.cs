@@ -9,13 +9,22 @@ namespace Berth.Tests.Integration;
 /// </summary>
 internal static class NativeLibraries
 {
+    /// <summary>What makes them.</summary>
+    public const string Compiler = "/usr/bin/clang";
+
     private static readonly (string Plugin, int Version, string Isolation)[] All =
         [.. from isolation in (string[])[HostileGateway.Process, HostileGateway.InProcess] from version in (int[])[1, 2] select (NameOf(version, isolation), version, isolation)];
 
     public static string NameOf(int version, string isolation) => HostileGateway.HandlerOf($"native-{version}", isolation);
 
+    /// <summary>Writes their folders, where there is a compiler.</summary>
     public static void Write(string folder)
     {
+        if (!File.Exists(Compiler))
+        {
+            return;
+        }
+
         foreach (var (plugin, version, isolation) in All)
         {
             HostilePlugins.Write(folder, plugin, new Dictionary<string, string> { [plugin] = "brings-a-native-library" }, isolation: isolation, content: target => Compile(target, version));
@@ -26,7 +35,7 @@ internal static class NativeLibraries
     {
         var command = new Command
         {
-            Path = "/usr/bin/clang",
+            Path = Compiler,
             Arguments = ["-shared", "-fPIC", "-x", "c", "-o", Path.Combine(folder, "libhostile-native.so"), "-"],
             Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
         };
