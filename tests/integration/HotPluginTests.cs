@@ -170,8 +170,15 @@ public sealed class HotPluginTests(RestartedGateway hot, Suite suite) : IClassFi
         Assert.True(await pods > 0);
     }
 
-    internal static Task StateAsync(Gateway gateway, string version, string state) =>
-        Wait.ForAsync(() => OfAsync(gateway, version), p => p.State == state, Soon);
+    internal static async Task StateAsync(Gateway gateway, string version, string state)
+    {
+        await Wait.ForAsync(() => OfAsync(gateway, version), p => p.State == state, Soon);
+        if (state == "Active")
+        {
+            // The first check of a handler that takes nobody's place may end later.
+            await Wait.ForAsync(() => gateway.HandlerAsync("hot"), static h => h.Ready, Soon);
+        }
+    }
 
     /// <summary>State and pods of a version of the plugin `hot`, in that state if one is given.</summary>
     internal static async Task<(string State, long Pods)> OfAsync(Gateway gateway, string version, string state = "") =>

@@ -113,6 +113,7 @@ internal sealed partial class CallMarks
             {
                 _page.Bytes(slot * SlotBytes, SlotBytes).Clear();
                 _codes[slot] = null;
+                ForgetGrowth(slot);
                 _free.Push(slot);
             }
         }

@@ -74,7 +74,7 @@ public sealed class DeathWatch : IDisposable
             WasExit = end == Exited,
             Thrower = end.StartsWith(Threw, StringComparison.Ordinal) ? end[Threw.Length..] : "",
             Starvation = starvation,
-            Growth = starvation is null ? [] : CallMarks.ReadGrowth(file, starvation.Of),
+            Growth = starvation is null ? [] : CallMarks.ReadGrowth(file),
             Marks = marks,
             Words = File.Exists(wordsPath) ? Head(wordsPath, LongestWords) : "",
             Note = note,

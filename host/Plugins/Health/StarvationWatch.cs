@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Berth.Linux;
 
 namespace Berth.Plugins.Health;
@@ -18,6 +19,9 @@ internal sealed class StarvationWatch : IDisposable
     // However many more the limits allow, each costs memory: a descriptor some 0.5 KiB of the kernel's, a thread some 50.
     private const int DescriptorsBeyond = 80_000, ThreadsBeyond = 4_000;
 
+    // A tenth: what ends it needs some too.
+    private const int Reserve = 10;
+
     // sysexits.h: EX_OSERR, no fork, no pipe.
     private const int ExitStatus = 71;
 
@@ -31,6 +35,7 @@ internal sealed class StarvationWatch : IDisposable
     private readonly ManualResetEventSlim _over = new();
     private readonly Thread _thread;
     private int _threadLimit = int.MaxValue;
+    private long _before = Stopwatch.GetTimestamp();
 
     /// <summary>Begins; before any plugin's code is loaded.</summary>
     public StarvationWatch(CallMarks marks)
@@ -74,43 +79,35 @@ internal sealed class StarvationWatch : IDisposable
                 return false;
             }
 
-            var (descriptors, threads) = (_usage.Descriptors, _usage.Threads);
-            var (moreDescriptors, moreThreads) = (descriptors > _descriptors.Peak, threads > _threads.Peak);
-            if (moreDescriptors)
-            {
-                var needed = DescriptorsNeeded + (DescriptorsOfEach * Objects());
-                Grow(_descriptors, descriptors, needed, needed + DescriptorsBeyond, OwnUsage.DescriptorLimit);
-            }
-
-            if (moreThreads)
-            {
-                var needed = ThreadsNeeded + (ThreadsOfEachProcessor * Environment.ProcessorCount) + (ThreadsOfEach * Objects());
-                Grow(_threads, threads, needed, needed + ThreadsBeyond, threads > needed ? ThreadLimit() : int.MaxValue);
-            }
-
-            return moreDescriptors || moreThreads;
+            var (now, objects) = (Stopwatch.GetTimestamp(), Objects());
+            var time = Stopwatch.GetElapsedTime(_before, now);
+            _before = now;
+            var descriptors = DescriptorsNeeded + (DescriptorsOfEach * objects);
+            var threads = ThreadsNeeded + (ThreadsOfEachProcessor * Environment.ProcessorCount) + (ThreadsOfEach * objects);
+            return Look(_descriptors, _usage.Descriptors, descriptors, descriptors + DescriptorsBeyond, static () => OwnUsage.DescriptorLimit, time)
+                | Look(_threads, _usage.Threads, threads, threads + ThreadsBeyond, ThreadLimit, time);
         }
     }
 
-    private void Grow(Level level, int taken, int needed, int most, int limit)
+    private bool Look(Level level, int taken, int needed, int most, Func<int> limit, TimeSpan time)
     {
-        var grown = taken - Math.Max(level.Peak, needed);
-        level.Peak = taken;
-        if (grown <= 0)
+        var isMore = taken > level.Peak;
+        var grown = Math.Max(0, taken - Math.Max(level.Peak, needed));
+        level.Peak = Math.Max(level.Peak, taken);
+        if (taken > needed)
         {
-            return;
+            level.Tell(grown, time, _marks.Charge(level.Of, grown, time));
         }
 
-        level.Grown += grown;
-        level.Unclear += _marks.Charge(level.Of, grown) ? 0 : grown;
-        // Nine tenths: what ends it needs some too.
-        if (taken >= Math.Min(most, limit - (limit / 10)))
+        if (grown > 0 && limit() is var there && taken >= Math.Min(most, there - (there / Reserve)))
         {
-            var starvation = new Starvation(level.Of, taken, Math.Min(most, limit), level.Grown, level.Unclear);
-            _marks.WriteEnd(starvation.Write());
+            var starvation = level.End(taken, Math.Min(most, there));
+            _marks.WriteEnd(starvation);
             OwnProcess.WriteError($"{starvation.Text} and ended itself: nothing here can take them from a plugin in its process\n");
             OwnProcess.EndNow(ExitStatus);
         }
+
+        return isMore;
     }
 
     private int ThreadLimit()
@@ -130,12 +127,22 @@ internal sealed class StarvationWatch : IDisposable
 
     private sealed class Level(Resource of)
     {
+        private int _grown, _unclear, _idle;
+        private TimeSpan _idleTime;
+
         public Resource Of => of;
 
         public int Peak { get; set; }
 
-        public int Grown { get; set; }
+        // Growth within a time, in which so many plugins had calls.
+        public void Tell(int grown, TimeSpan time, int plugins)
+        {
+            _grown += grown;
+            _unclear += plugins > 1 ? grown : 0;
+            _idle += plugins == 0 ? grown : 0;
+            _idleTime += plugins == 0 ? time : TimeSpan.Zero;
+        }
 
-        public int Unclear { get; set; }
+        public Starvation End(int taken, int limit) => new(of, taken, limit) { Grown = _grown, Unclear = _unclear, Idle = _idle, IdleTime = _idleTime };
     }
 }

@@ -10,6 +10,8 @@ public sealed class CallMarksTests : IDisposable
 
     private static readonly MarkedCode Other = new("q", "1.0.0", new string('e', 64), "other", "i3");
 
+    private static readonly Starvation Death = new(Resource.Threads, 9, 10) { Grown = 3, Unclear = 2, Idle = 1, IdleTime = TimeSpan.FromSeconds(1) };
+
     private readonly TempFolder _folder = new();
     private readonly CallMarks _marks;
 
@@ -77,22 +79,25 @@ public sealed class CallMarksTests : IDisposable
         using var one = _marks.Take(One)!;
         using var two = _marks.Take(Two)!;
         using var other = _marks.Take(Other)!;
-        Assert.True(_marks.Charge(Resource.Threads, 1)); // before anybody had a call
-        Assert.Empty(Growth(Resource.Threads));
+        Assert.Equal(0, Charge(1)); // before anybody had a call
+        Assert.Empty(Growth());
 
-        Assert.True(one.Run("StartSandbox", () => _marks.Charge(Resource.Threads, 100)));
-        Assert.True(one.Run("Check", () => _marks.Charge(Resource.Threads, 20)));
-        Assert.Equal([(One, new Growth(120, 0, 20))], Growth(Resource.Threads));
+        Assert.Equal(1, one.Run("StartSandbox", () => Charge(100)));
+        Assert.Equal(1, one.Run("Check", () => Charge(20)));
+        Assert.Equal([(One, new() { Alone = 120, AtStart = 20, TimeAlone = TimeSpan.FromSeconds(2) })], Growth());
         // Two handlers of one plugin: it is the plugin's.
-        Assert.True(one.Run("Exec", () => two.Run("Check", () => _marks.Charge(Resource.Threads, 10))));
-        Assert.Equal([(One, new Growth(125, 0, 20)), (Two, new Growth(5, 0, 5))], Growth(Resource.Threads));
+        Assert.Equal(1, one.Run("Exec", () => two.Run("Check", () => Charge(10))));
+        var first = new Growth { Alone = 125, AtStart = 20, TimeAlone = TimeSpan.FromSeconds(2.5) };
+        var second = new Growth { Alone = 5, AtStart = 5, TimeAlone = TimeSpan.FromSeconds(0.5) };
+        Assert.Equal([(One, first), (Two, second)], Growth());
         // Of another as well: nobody's alone.
-        Assert.False(one.Run("Exec", () => other.Run("Exec", () => _marks.Charge(Resource.Threads, 7))));
+        Assert.Equal(2, one.Run("Exec", () => other.Run("Exec", () => Charge(7))));
         // And nobody's at all: it may be the last one's.
-        Assert.True(_marks.Charge(Resource.Threads, 1000));
-        Assert.Equal([(One, new Growth(125, 1007, 20)), (Two, new Growth(5, 0, 5)), (Other, new Growth(0, 7, 0))], Growth(Resource.Threads));
-        Assert.Empty(Growth(Resource.Descriptors));
+        Assert.Equal(0, Charge(1000));
+        Assert.Equal([(One, first with { Shared = 7, After = 1000 }), (Two, second), (Other, new() { Shared = 7 })], Growth());
         Assert.Equal([(One, ""), (Two, ""), (Other, "")], Read());
+        _marks.WriteEnd(Death with { Of = Resource.Descriptors });
+        Assert.Empty(CallMarks.ReadGrowth(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))));
     }
 
     [Fact]
@@ -100,12 +105,13 @@ public sealed class CallMarksTests : IDisposable
     {
         using (var one = _marks.Take(One)!)
         {
-            Assert.True(one.Run("Exec", () => _marks.Charge(Resource.Descriptors, 5)));
+            Assert.Equal(1, one.Run("Exec", () => Charge(5)));
+            Assert.Single(Growth());
         }
 
-        Assert.True(_marks.Charge(Resource.Descriptors, 5));
+        Charge(5);
         using var two = _marks.Take(Two)!;
-        Assert.Empty(Growth(Resource.Descriptors));
+        Assert.Empty(Growth());
     }
 
     [Fact]
@@ -140,11 +146,19 @@ public sealed class CallMarksTests : IDisposable
             var noise = new byte[size];
             new Random(size).NextBytes(noise);
             _ = CallMarks.Read(noise);
-            _ = CallMarks.ReadGrowth(noise, Resource.Threads);
+            _ = CallMarks.ReadGrowth(noise);
         }
     }
 
-    private IReadOnlyList<(MarkedCode, Growth)> Growth(Resource of) => CallMarks.ReadGrowth(File.ReadAllBytes(Path.Combine(_folder.Path, "calls")), of);
+    private int Charge(int amount) => _marks.Charge(Resource.Threads, amount, TimeSpan.FromSeconds(1));
+
+    private IReadOnlyList<(MarkedCode, Growth)> Growth()
+    {
+        _marks.WriteEnd(Death);
+        var file = File.ReadAllBytes(Path.Combine(_folder.Path, "calls"));
+        Assert.Equal(Death, Starvation.Read(CallMarks.Read(file).End));
+        return CallMarks.ReadGrowth(file);
+    }
 
     private List<(MarkedCode, string)> Read() =>
         [.. CallMarks.Read(File.ReadAllBytes(Path.Combine(_folder.Path, "calls"))).Marks.Select(static m => (m.Code, string.Join(' ', m.Verbs)))];
