@@ -55,6 +55,9 @@ public sealed record HandlerFeatures
     /// <summary>Recursive read-only mounts.</summary>
     public bool RecursiveReadOnlyMounts { get; init; }
 
+    /// <summary>The options of bind mounts in config.json that take rights away or say when times are written (noexec, nosuid, nodev, noatime, ...).</summary>
+    public bool MountOptions { get; init; }
+
     /// <summary>Devices of the host in containers.</summary>
     public bool Devices { get; init; }
 

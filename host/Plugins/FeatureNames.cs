@@ -15,6 +15,7 @@ internal static class FeatureNames
             ("privileged", features.Privileged),
             ("user namespaces", features.UserNamespaces),
             ("recursive read-only mounts", features.RecursiveReadOnlyMounts),
+            ("mount options", features.MountOptions),
             ("devices", features.Devices),
             ("hooks", features.Hooks),
             ("resource classes", features.ResourceClasses),

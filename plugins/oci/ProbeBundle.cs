@@ -10,6 +10,8 @@ namespace Berth.Plugins.Oci;
 internal sealed class ProbeBundle(string folder, string cgroup)
 {
     private const string CheckedMount = "/checked";
+    private const string LimitedMount = "/limited";
+    private static readonly string[] Limits = ["nosuid", "nodev", "noexec"];
 
     // As outside: the folders on the way to the bundle are root's alone.
     private static readonly IdRange Ids = new(0, 0, 1 << 16);
@@ -29,7 +31,7 @@ internal sealed class ProbeBundle(string folder, string cgroup)
     public async Task MakeAsync(string ociVersion, Asked asked, CancellationToken cancellationToken)
     {
         Remove();
-        foreach (var path in (string[])[PrivateDirectory, Path.Combine(Rootfs, "proc"), Path.Combine(Rootfs, "dev"), Rootfs + CheckedMount])
+        foreach (var path in (string[])[PrivateDirectory, Mounted, Path.Combine(Rootfs, "proc"), Path.Combine(Rootfs, "dev"), Rootfs + CheckedMount, Rootfs + LimitedMount])
         {
             Directory.CreateDirectory(path);
         }
@@ -57,11 +59,14 @@ internal sealed class ProbeBundle(string folder, string cgroup)
     {
         try
         {
-            var nested = MountTable.Of(pid).FirstOrDefault(static m => m.MountPoint == $"{CheckedMount}/nested");
-            var isReadOnly = nested?.Options.Split(',').Contains("ro") ?? false;
+            var mounts = MountTable.Of(pid);
+            var isReadOnly = OptionsOf($"{CheckedMount}/nested").Contains("ro");
+            var isLimited = Limits.All(OptionsOf(LimitedMount).Contains);
             var users = File.ResolveLinkTarget($"/proc/{pid}/ns/user", returnFinalTarget: false)?.Name;
             var isApart = users is not null && users != File.ResolveLinkTarget("/proc/self/ns/user", returnFinalTarget: false)?.Name;
-            return (isReadOnly ? Asked.RecursiveReadOnly : Asked.Nothing) | (isApart ? Asked.UserNamespace : Asked.Nothing);
+            return (isReadOnly ? Asked.RecursiveReadOnly : Asked.Nothing) | (isApart ? Asked.UserNamespace : Asked.Nothing) | (isLimited ? Asked.MountOptions : Asked.Nothing);
+
+            string[] OptionsOf(string place) => mounts.FirstOrDefault(m => m.MountPoint == place)?.Options.Split(',') ?? [];
         }
         catch (IOException)
         {
@@ -81,9 +86,7 @@ internal sealed class ProbeBundle(string folder, string cgroup)
 
     private string Config(string ociVersion, Asked asked)
     {
-        var mount = asked.HasFlag(Asked.RecursiveReadOnly)
-            ? $$""", { "destination": "{{CheckedMount}}", "type": "bind", "source": {{Quote(Mounted)}}, "options": ["rbind", "rprivate", "rro"] }"""
-            : "";
+        var mount = (asked.HasFlag(Asked.RecursiveReadOnly) ? Bind(CheckedMount, "rro") : "") + (asked.HasFlag(Asked.MountOptions) ? Bind(LimitedMount, ["ro", .. Limits]) : "");
         const string Mapping = """[{ "containerID": 0, "hostID": 0, "size": 65536 }]""";
         var (users, mappings) = asked.HasFlag(Asked.UserNamespace)
             ? ($$""", { "type": "user", "path": {{Quote(UserPin)}} }""", $""" "uidMappings": {Mapping}, "gidMappings": {Mapping}, """)
@@ -106,6 +109,9 @@ internal sealed class ProbeBundle(string folder, string cgroup)
             """;
     }
 
+    private string Bind(string place, params string[] options) =>
+        $$""", { "destination": "{{place}}", "type": "bind", "source": {{Quote(Mounted)}}, "options": {{JsonSerializer.Serialize((string[])["rbind", "rprivate", .. options])}} }""";
+
     private static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
 }
 
@@ -121,5 +127,8 @@ internal enum Asked
     /// <summary>To join a user namespace.</summary>
     UserNamespace = 2,
 
-    All = RecursiveReadOnly | UserNamespace,
+    /// <summary>A mount with options that take rights away.</summary>
+    MountOptions = 4,
+
+    All = RecursiveReadOnly | UserNamespace | MountOptions,
 }

@@ -30,7 +30,7 @@ internal sealed record RuntimeFacts(string Version, string OciVersion, string De
     }
 
     /// <summary>Whether <c>features</c> has the value true at a path.</summary>
-    public bool Has(params ReadOnlySpan<string> path)
+    private bool IsTrue(params ReadOnlySpan<string> path)
     {
         var at = Features;
         foreach (var name in path)
@@ -40,6 +40,20 @@ internal sealed record RuntimeFacts(string Version, string OciVersion, string De
 
         return at is { ValueKind: JsonValueKind.True };
     }
+
+    /// <summary>
+    /// Whether it was built with a security module: by <c>features</c> or, without that verb, by the list of <c>+NAME</c> in
+    /// <c>--version</c>; null if it tells neither.
+    /// </summary>
+    public bool? Has(string module) => this switch
+    {
+        { Features: not null } => IsTrue("linux", module, "enabled"),
+        _ when Details.Split((char[]?)null).Where(static w => w.StartsWith('+')).ToList() is { Count: > 0 } built => built.Contains($"+{module}", StringComparer.OrdinalIgnoreCase),
+        _ => null,
+    };
+
+    /// <summary>Whether it runs hooks; who does not tell has them, as the runtime spec has.</summary>
+    public bool RunsHooks => Features is not { ValueKind: JsonValueKind.Object } f || (f.TryGetProperty("hooks", out var hooks) && hooks is { ValueKind: JsonValueKind.Array } && hooks.GetArrayLength() > 0);
 
     /// <summary>A value of the annotations in <c>features</c>.</summary>
     public string? Annotation(string key) =>

@@ -1,4 +1,5 @@
 using Berth.Abstractions;
+using Berth.Linux;
 
 namespace Berth.Plugins.Oci;
 
@@ -8,14 +9,15 @@ internal static class RuntimeFeatures
     /// <summary>The abilities that the option <c>lacks</c> may name.</summary>
     public static IReadOnlyList<string> Removable { get; } =
         ["hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "mountPropagation", "limitUpdates",
-         "userNamespaces", "recursiveReadOnlyMounts", "hooks", "resourceClasses", "checkpoint"];
+         "userNamespaces", "recursiveReadOnlyMounts", "mountOptions", "hooks", "resourceClasses", "checkpoint"];
 
     /// <summary>What is tried out, because runtimes do not tell it, or tell it of a kernel that they have not looked at.</summary>
     public static Asked ToSee(OciOptions options) =>
         // In a sandbox of the runtime's own nothing of it can be seen.
         options.Signals != SignalPath.Kernel ? Asked.Nothing
         : (options.Lacks.Contains("userNamespaces") ? Asked.Nothing : Asked.UserNamespace)
-            | (options.Lacks.Contains("recursiveReadOnlyMounts") ? Asked.Nothing : Asked.RecursiveReadOnly);
+            | (options.Lacks.Contains("recursiveReadOnlyMounts") ? Asked.Nothing : Asked.RecursiveReadOnly)
+            | (options.Lacks.Contains("mountOptions") ? Asked.Nothing : Asked.MountOptions);
 
     /// <summary>A sandbox of the runtime's own is not of processes that CRIU could dump.</summary>
     public static bool MayCheckpoint(OciOptions options) => options.Signals == SignalPath.Kernel && !options.Lacks.Contains("checkpoint");
@@ -31,11 +33,11 @@ internal static class RuntimeFeatures
         ExecTerminal = true,
         Attach = true,
         Devices = !options.Lacks.Contains("devices"),
-        Hooks = !options.Lacks.Contains("hooks"),
+        Hooks = !options.Lacks.Contains("hooks") && facts.RunsHooks,
         ResourceClasses = !options.Lacks.Contains("resourceClasses"),
-        AppArmor = !options.Lacks.Contains("appArmor"),
+        AppArmor = !options.Lacks.Contains("appArmor") && facts.Has("apparmor") is not false,
         Sysctls = !options.Lacks.Contains("sysctls"),
-        HugePages = !options.Lacks.Contains("hugePages"),
+        HugePages = !options.Lacks.Contains("hugePages") && CgroupLayout.Detect().Find("hugetlb") is not null,
         SharedFolders = true,
         MountPropagation = !options.Lacks.Contains("mountPropagation"),
         MountPropagationToHost = !options.Lacks.Contains("mountPropagation"),
@@ -48,7 +50,8 @@ internal static class RuntimeFeatures
         ExecSignals = options.Signals == SignalPath.Kernel,
         UserNamespaces = seen.HasFlag(Asked.UserNamespace),
         RecursiveReadOnlyMounts = seen.HasFlag(Asked.RecursiveReadOnly),
-        Seccomp = !options.Lacks.Contains("seccomp")
-            && (facts.Has("linux", "seccomp", "enabled") || facts.Details.Contains("seccomp", StringComparison.OrdinalIgnoreCase)),
+        // Where it cannot be seen the tests of the plugin have seen it, unless the operator knows better.
+        MountOptions = seen.HasFlag(Asked.MountOptions) || (options.Signals != SignalPath.Kernel && !options.Lacks.Contains("mountOptions")),
+        Seccomp = !options.Lacks.Contains("seccomp") && (facts.Has("seccomp") ?? facts.Details.Contains("seccomp", StringComparison.OrdinalIgnoreCase)),
     };
 }

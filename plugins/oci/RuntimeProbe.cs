@@ -50,7 +50,7 @@ internal sealed class RuntimeProbe
         }
 
         var seen = Asked.Nothing;
-        foreach (var one in (Asked[])[Asked.RecursiveReadOnly, Asked.UserNamespace])
+        foreach (var one in (Asked[])[Asked.RecursiveReadOnly, Asked.UserNamespace, Asked.MountOptions])
         {
             seen |= (await TryAsync(ociVersion, asked & one, cancellationToken).ConfigureAwait(false)).Seen;
         }

@@ -9,7 +9,7 @@ internal static class ShimFeatures
     public static IReadOnlyList<string> Removable { get; } =
     [
         "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "sharedFolders",
-        "mountPropagation", "hooks", "resourceClasses", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
+        "mountPropagation", "mountOptions", "hooks", "resourceClasses", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
     ];
 
     public static HandlerFeatures Of(ShimOptions options) => new()
@@ -20,6 +20,7 @@ internal static class ShimFeatures
         HostNamespaces = options.Has("hostNamespaces"),
         SharedPidNamespace = options.Has("sharedPidNamespace"),
         Privileged = options.Has("privileged"),
+        MountOptions = options.Has("mountOptions"),
         Devices = options.Has("devices"),
         Hooks = options.Has("hooks"),
         ResourceClasses = options.Has("resourceClasses"),

@@ -33,6 +33,7 @@ internal sealed class ExampleHandler(HandlerConfig config, ExampleOptions option
             {
                 HostNamespaces = true,
                 Privileged = true,
+                MountOptions = true,
                 Devices = true,
                 Seccomp = true,
                 Sysctls = true,

@@ -19,6 +19,8 @@ internal static class Lacks
 
     public static string? SharedFolders(HandlerFeatures features) => Unless(features.SharedFolders, "shared folders");
 
+    public static string? MountOptions(HandlerFeatures features) => Unless(features.MountOptions, "options of mounts");
+
     public static string? Stdin(HandlerFeatures features) => Unless(features.Stdin, "standard input of a container");
 
     public static string? OpensPorts(HandlerFeatures features) => Unless(features.OpensPorts, "ports that it opens itself");

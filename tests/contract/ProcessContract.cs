@@ -55,6 +55,26 @@ public sealed class ProcessContract
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Mount_WithOptions_HasThem(string handler, bool serialised)
+    {
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.MountOptions);
+        var folder = turn.Pod.NewFolder("limited");
+        var request = await turn.Pod.PlanAsync(
+            "while read -r what place type options rest; do case $place in /free | /limited) echo $place $options ;; esac; done < /proc/mounts",
+            edit: config =>
+            {
+                var limited = Bundle.BindMount(folder, "/limited", readOnly: true);
+                limited["options"]!.AsArray().Add("noexec");
+                config["mounts"]!.AsArray().Add(Bundle.BindMount(folder, "/free", readOnly: true));
+                config["mounts"]!.AsArray().Add(limited);
+            });
+        Assert.Equal(0, (await (await turn.Pod.RunAsync(request)).Init.Exit.Soon()).Code);
+        var log = await File.ReadAllTextAsync(request.LogPath!);
+        Assert.Matches(@"/limited [a-z0-9_,=]*\bnoexec\b", log);
+        Assert.DoesNotMatch(@"/free [a-z0-9_,=]*\bnoexec\b", log);
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
     public async Task RootFileSystem_OfAContainer_IsItsOwnToWrite(string handler, bool serialised)
     {
         await using var turn = await SharedPods.TakeAsync(handler, serialised);

@@ -28,7 +28,7 @@ public sealed class LackingPod(Suite suite) : IAsyncLifetime
             {
                 ["runtimeType"] = "io.containerd.runc.v2",
                 ["lacks"] = new JsonArray(
-                    "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "sysctls", "hugePages", "sharedFolders", "mountPropagation", "execTerminal", "limitUpdates"),
+                    "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "sysctls", "hugePages", "sharedFolders", "mountPropagation", "mountOptions", "execTerminal", "limitUpdates"),
             },
         });
         Pod = await RunAsync(static _ => { });
@@ -56,6 +56,7 @@ public sealed class LackTests(LackingPod lacking) : IClassFixture<LackingPod>
         ["devices of the host"] = static c => c.Devices.Add(new Device { HostPath = "/dev/null", ContainerPath = "/dev/other", Permissions = "rw" }),
         ["huge pages"] = static c => c.Linux.Resources.HugepageLimits.Add(new HugepageLimit { PageSize = "2MB", Limit = 2 << 20 }),
         ["a writable folder of the host"] = static c => c.Mounts.Add(new Mount { HostPath = "/tmp", ContainerPath = "/there" }),
+        ["mount options"] = static c => c.Mounts.Add(new Mount { HostPath = "/tmp", ContainerPath = "/there", Readonly = true, MountOptions = { "noexec" } }),
         ["mount propagation"] = static c => c.Mounts.Add(new Mount { HostPath = "/tmp", ContainerPath = "/there", Readonly = true, Propagation = MountPropagation.PropagationHostToContainer }),
     };
 

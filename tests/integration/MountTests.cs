@@ -55,7 +55,7 @@ public sealed class MountTests(Suite suite)
     [Theory, MemberData(nameof(Suite.Handlers), MemberType = typeof(Suite))]
     public async Task Mount_Options_AreThoseOfTheMount(string handler)
     {
-        Assert.SkipWhen(handler == "docker", "docker: the Engine takes no such options of a bind mount, and the handler refuses them");
+        await suite.RequireAsync(handler, "mount options");
         using var folder = new TempFolder();
         await using var pod = await suite.PodAsync(handler);
         var container = Requests.Script("look", "awk '$2 == \"/data\" {print $4}' /proc/mounts");

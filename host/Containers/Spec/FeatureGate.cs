@@ -45,6 +45,7 @@ internal static class FeatureGate
             (container.Stdin, features.Stdin, "an open standard input (stdin)"),
             // Kubelets name every size of page that the node has, with 0 for those that the pod does not use.
             (container.Resources.HugepageLimits.Any(static l => l.LimitBytes > 0), features.HugePages, "huge pages"),
+            (container.Mounts.Any(static m => m.Options.Count > 0), features.MountOptions, "mount options"),
             (container.Mounts.Any(static m => m.Propagation != MountPropagation.Private), features.MountPropagation, "mount propagation"),
             (container.Mounts.Any(static m => m.Propagation == MountPropagation.Bidirectional), features.MountPropagationToHost, "bidirectional mount propagation"),
             (container.Mounts.Any(IsWritableFolder), features.SharedFolders, "a writable folder of the host"),

@@ -19,7 +19,7 @@ internal static class StatusMapping
                 },
             },
             RuntimeHandlers = { Handlers(conditions.Handlers) },
-            Features = new() { SupplementalGroupsPolicy = true, MountOptions = true },
+            Features = OfAll([.. conditions.Handlers.Where(static handler => handler.Ready)]),
         };
         if (verbose)
         {
@@ -44,6 +44,14 @@ internal static class StatusMapping
         return ready.Where(static handler => handler.IsDefault).Select(static handler => Handler("", handler.Features))
             .Concat(ready.Select(static handler => Handler(handler.Name, handler.Features)));
     }
+
+    // The API has these for the whole node, so they are what each handler has that a pod may get. Who belongs to which groups is found out
+    // by the gateway, and every handler must take them from config.json.
+    private static Protos.RuntimeFeatures OfAll(IReadOnlyList<HandlerStatus> ready) => new()
+    {
+        SupplementalGroupsPolicy = ready.Count > 0,
+        MountOptions = ready.Count > 0 && ready.All(static handler => handler.Features.MountOptions),
+    };
 
     private static Protos.RuntimeHandler Handler(string name, HandlerFeatures features) => new()
     {

@@ -81,6 +81,7 @@ internal sealed class VmCheck(VmStarter starter, FileServer? fileServer, IRootfs
         RootfsForms = [supply.Form],
         Stats = StatsSource.Handler,
         Seccomp = true,
+        MountOptions = true,
         SharedFolders = supply.SharesFolders,
         Terminal = true,
         Stdin = true,

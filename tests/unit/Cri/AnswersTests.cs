@@ -24,6 +24,30 @@ public sealed class AnswersTests
         Assert.Empty(answer.Info);
     }
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void Status_FeaturesOfTheNode_AreThoseThatEveryReadyHandlerHas(bool other, bool expected)
+    {
+        var answer = StatusMapping.ToProto(
+            Conditions() with
+            {
+                Handlers =
+                [
+                    new("crun", true, true, "", new() { MountOptions = true }, "oci", "crun 1.8.1"),
+                    new("docker", false, true, "", new() { MountOptions = other }, "docker", "20.10"),
+                    new("runsc", false, false, "runsc is not on the PATH", new(), "oci", ""),
+                ],
+            },
+            verbose: false);
+
+        Assert.Equal(expected, answer.Features.MountOptions);
+    }
+
+    [Fact]
+    public void Status_WithoutAReadyHandler_PromisesNothing() =>
+        Assert.Equal(new Protos.RuntimeFeatures(), StatusMapping.ToProto(Conditions() with { Handlers = [] }, verbose: false).Features);
+
     [Fact]
     public void Status_Conditions_HaveReasonAndMessage()
     {
