@@ -61,6 +61,8 @@ internal static unsafe partial class Libc
 
     internal static readonly long SYS_finit_module = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 273 : 313;
 
+    internal const long SYS_pidfd_open = 434;
+
     // sys/mman.h, sys/eventfd.h
     internal const uint MFD_CLOEXEC = 1;
 

@@ -15,10 +15,12 @@ internal sealed unsafe class Reaper
     private readonly Dictionary<int, int> _early = [];
     private readonly int _wake = AgentException.Check(Libc.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK), "eventfd", "");
     private readonly int _started = AgentException.Check(Libc.eventfd(0, Libc.O_CLOEXEC), "eventfd", "");
+    private readonly LostDeaths _lost;
     private int _keepers;
 
     public Reaper(EventLoop loop)
     {
+        _lost = new(loop);
         loop.Watch(_wake, Libc.EPOLLIN, _ => HandOver());
         new Thread(Wait, 64 * 1024) { IsBackground = true, Name = "reaper" }.Start();
     }
@@ -27,7 +29,7 @@ internal sealed unsafe class Reaper
     public int Spawn(Spawn command, Action<int> ended)
     {
         var pid = command.Start();
-        _expected[pid] = ended;
+        Await(pid, ended);
         Count(_started);
         return pid;
     }
@@ -61,8 +63,18 @@ internal sealed unsafe class Reaper
         }
         else
         {
-            _expected[pid] = ended;
+            Await(pid, ended);
         }
+    }
+
+    private void Await(int pid, Action<int> ended)
+    {
+        _expected[pid] = ended;
+        _lost.Watch(pid, () => _expected.TryGetValue(pid, out var awaited) && ReferenceEquals(awaited, ended), status =>
+        {
+            _expected.Remove(pid);
+            ended(status);
+        });
     }
 
     private void HandOver()

@@ -2,23 +2,11 @@ using System.Globalization;
 
 namespace Berth.Guest.Agent;
 
-/// <summary>Which session a process is in: the sixth field of proc_pid_stat(5).</summary>
+/// <summary>Which session a process is in.</summary>
 internal static class Sessions
 {
     /// <summary>The session; 0 if the process is gone.</summary>
-    public static int Of(int pid)
-    {
-        try
-        {
-            // The name in parentheses may hold anything, so count from the last ')': state is field 3.
-            var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
-            return int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[3], CultureInfo.InvariantCulture);
-        }
-        catch (IOException)
-        {
-            return 0;
-        }
-    }
+    public static int Of(int pid) => ProcessStat.Of(pid)?.Session ?? 0;
 
     /// <summary>The processes in a cgroup that are in a session; null: all of them.</summary>
     public static IReadOnlyList<int> Members(string cgroup, int? session)
