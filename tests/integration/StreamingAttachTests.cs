@@ -1,4 +1,5 @@
 using Berth.Cri.Protos;
+using Berth.Linux;
 using Berth.Tests.Support;
 using Grpc.Core;
 using Xunit;
@@ -8,6 +9,8 @@ namespace Berth.Tests.Integration;
 /// <summary>Clients at the streams of a container's first process.</summary>
 public sealed class StreamingAttachTests(Suite suite)
 {
+    private static readonly string[] Files = ["typing.out", "typing.err", "looking.out", "looking.err"];
+
     [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_TwoClients_ShareTheContainer(string handler)
     {
@@ -56,6 +59,36 @@ public sealed class StreamingAttachTests(Suite suite)
     }
 
     [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
+    public async Task Attach_TwoClientsOverSpdy_EachHaveBothStreamsApart(string handler)
+    {
+        Assert.SkipUnless(SpdyClient.Missing is null, SpdyClient.Missing ?? "");
+        await suite.RequireAsync(handler, "attach");
+        await using var pod = await suite.PodAsync(handler);
+        var id = await pod.StartAsync(Interactive("while read line && [ $line != end ]; do echo out $line; echo err $line >&2; done", once: false));
+        using var folder = new TempFolder();
+        var (read, write) = SafeFd.Pipe();
+        using (write)
+        {
+            using var typing = await StartAsync(await AttachAsync(id), folder, "typing", read);
+            using var looking = await StartAsync(await AttachAsync(id, stdin: false), folder, "looking", null);
+            // A client sees what comes while it is there, so lines are typed until both are.
+            await Wait.ForAsync(
+                () =>
+                {
+                    write.Write("word\n"u8);
+                    return Task.FromResult(string.Join(',', Files.Select(f => new FileInfo(folder[f]).Length > 0)));
+                },
+                static seen => !seen.Contains("False", StringComparison.Ordinal),
+                TimeSpan.FromSeconds(30));
+            write.Write("end\n"u8);
+            var codes = await Task.WhenAll(typing.WaitAsync(CancellationToken.None), looking.WaitAsync(CancellationToken.None));
+            Assert.All(codes, static code => Assert.Equal(0, code));
+        }
+
+        Assert.All(Files, f => Assert.Equal([$"{f[^3..]} word"], File.ReadLines(folder[f]).Distinct()));
+    }
+
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
     public async Task Attach_ToATerminal_FollowsItsSize(string handler)
     {
         await suite.RequireAsync(handler, "attach");
@@ -81,6 +114,19 @@ public sealed class StreamingAttachTests(Suite suite)
         Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
     }
 
+    private static async Task<ChildProcess> StartAsync(string url, TempFolder folder, string name, SafeFd? input)
+    {
+        using var output = SafeFd.OpenWrite(folder.File($"{name}.out", ""));
+        using var error = SafeFd.OpenWrite(folder.File($"{name}.err", ""));
+        using var none = SafeFd.OpenRead("/dev/null");
+        using (input)
+        {
+            return await SpdyClient.StartAsync(
+                ["console", "-url", url, "-stdout", "-stderr", .. input is null ? (string[])[] : ["-stdin"]],
+                new Dictionary<int, SafeFd> { [0] = input ?? none, [1] = output, [2] = error });
+        }
+    }
+
     private static ContainerConfig Interactive(string script, bool once)
     {
         var container = Requests.Script("attach", script);
@@ -88,6 +134,6 @@ public sealed class StreamingAttachTests(Suite suite)
         return container;
     }
 
-    private async Task<string> AttachAsync(string id, bool tty = false) =>
-        (await suite.Client.Runtime.AttachAsync(new() { ContainerId = id, Stdin = true, Stdout = true, Stderr = !tty, Tty = tty })).Url;
+    private async Task<string> AttachAsync(string id, bool tty = false, bool stdin = true) =>
+        (await suite.Client.Runtime.AttachAsync(new() { ContainerId = id, Stdin = stdin, Stdout = true, Stderr = !tty, Tty = tty })).Url;
 }

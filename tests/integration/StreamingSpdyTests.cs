@@ -154,6 +154,19 @@ public sealed class StreamingSpdyTests(Suite suite)
         await Wait.ForAsync(() => server.Open == 0, TimeSpan.FromSeconds(30));
     }
 
+    [Theory, MemberData(nameof(Suite.HandlersAndApart), MemberType = typeof(Suite))]
+    public async Task PortForward_ToAServerOfTheContainer_HasItsAnswers(string handler)
+    {
+        await using var pod = await PodAsync(handler);
+        var id = await pod.StartAsync(Requests.Script("server", "exec nc -ll -p 4711 -e cat"));
+        await Wait.ForAsync(() => pod.ExecAsync(id, "netstat", "-lnt"), static n => n.Output.Contains(":4711 ", StringComparison.Ordinal), TimeSpan.FromSeconds(30));
+        var url = (await suite.Client.Runtime.PortForwardAsync(new() { PodSandboxId = pod.Id })).Url;
+        var result = await SpdyClient.RunAsync(["ports", "-url", url, "-port", "4711", "-connections", "4", "-bytes", "100000"]);
+        Assert.Equal(
+            Enumerable.Range(0, 4).Select(static i => $"{i} hello {i}+100000"),
+            result.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task PortForward_NobodyListens_SaysSo()
     {
