@@ -1,14 +1,16 @@
 using Berth.Cri.Protos;
 using Berth.Tests.Support;
+using Grpc.Core;
 
 namespace Berth.Bench;
 
 /// <summary>What a kubelet asks for every second or every ten, on a node with many containers.</summary>
 internal static class ListBench
 {
-    public const string Containers = "ListContainers", Stats = "ListContainerStats", PodStats = "ListPodSandboxStats";
+    public const string Pods = "ListPodSandbox", Containers = "ListContainers", Stats = "ListContainerStats", PodStats = "ListPodSandboxStats",
+        Metrics = "ListPodSandboxMetrics", Images = "ListImages";
 
-    private const int PerPod = 20;
+    private const int PerPod = 10;
     private const int Times = 15;
 
     /// <summary>Fills the node, asks, and empties it.</summary>
@@ -25,9 +27,12 @@ internal static class ListBench
             var runtime = peer.Client.Runtime;
             for (var i = 0; i < Times; i++)
             {
+                await timings.MeasureAsync(Pods, () => runtime.ListPodSandboxAsync(new()).ResponseAsync);
                 await timings.MeasureAsync(Containers, () => runtime.ListContainersAsync(new()).ResponseAsync);
                 await timings.MeasureAsync(Stats, () => runtime.ListContainerStatsAsync(new()).ResponseAsync);
                 await timings.MeasureAsync(PodStats, () => runtime.ListPodSandboxStatsAsync(new()).ResponseAsync);
+                await timings.MeasureAsync(Images, () => peer.Client.Images.ListImagesAsync(new()).ResponseAsync);
+                await MeasureMetricsAsync(peer, timings);
                 // As a kubelet does it: a list that asks again at once would be answered from what the first has read.
                 await Task.Delay(TimeSpan.FromSeconds(1.1));
             }
@@ -38,6 +43,18 @@ internal static class ListBench
             {
                 await PodBench.StopAsync(peer, pod, new Timings());
             }
+        }
+    }
+
+    private static async Task MeasureMetricsAsync(Peer peer, Timings timings)
+    {
+        try
+        {
+            await timings.MeasureAsync(Metrics, () => peer.Client.Runtime.ListPodSandboxMetricsAsync(new()).ResponseAsync);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            return; // an older peer; the report leaves it out
         }
     }
 

@@ -64,7 +64,7 @@ using (var folder = new TempFolder())
     Report.Print($"{options.ParallelPods} pods, {options.AtOnce} at once; memory of {options.MemoryPods} pods; {options.PullMib} MiB in seven layers", results, Reference,
         PodBench.Parallel, MemoryBench.PerPod, MemoryBench.Idle, PullBench.Pull);
 
-    Report.Print($"lists on a node with {options.ListContainers} containers, median milliseconds", results, Reference, ListBench.Containers, ListBench.Stats, ListBench.PodStats);
+    Report.Print($"lists on a node with {options.ListContainers} containers, median milliseconds", results, Reference, ListBench.Pods, ListBench.Containers, ListBench.Stats, ListBench.PodStats, ListBench.Metrics, ListBench.Images);
 
     async Task EachAsync(int times, Func<Peer, Timings, Task> measure)
     {
