@@ -38,6 +38,7 @@ internal sealed class ExampleHandler(HandlerConfig config, ExampleOptions option
                 Seccomp = true,
                 Sysctls = true,
                 SharedFolders = true,
+                MountOptions = true,
                 LimitUpdates = true,
                 HostProcesses = true,
             },
