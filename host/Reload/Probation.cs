@@ -35,7 +35,8 @@ public sealed class Probation(HandlerTable table, Quarantine quarantine, IReload
         {
             var changed = quarantine.Changed;
             Begin(stoppingToken);
-            await Task.WhenAny(changed, Task.Delay(UntilNext(), time, stoppingToken));
+            // A trial tells its result before it has ended, and only then its case can be due again.
+            await Task.WhenAny([changed, Task.Delay(UntilNext(), time, stoppingToken), .. _trials.Values]);
         }
     }
 
