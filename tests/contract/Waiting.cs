@@ -15,10 +15,13 @@ internal static class Waiting
     public static Task Soon(this Task task) => task.WaitAsync(Limit);
 
     /// <summary>Returns once it is so.</summary>
-    public static async Task TrueAsync(Func<bool> condition)
+    public static Task TrueAsync(Func<bool> condition) => TrueAsync(() => Task.FromResult(condition()));
+
+    /// <summary>Returns once it is so.</summary>
+    public static async Task TrueAsync(Func<Task<bool>> condition)
     {
         using var limit = new CancellationTokenSource(Limit);
-        while (!condition())
+        while (!await condition())
         {
             await Task.Delay(5, limit.Token);
         }
