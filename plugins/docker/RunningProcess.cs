@@ -46,8 +46,9 @@ internal sealed class RunningProcess : IDisposable
         var process = _process.ExitedAsync(both.Token);
         var monitor = _monitor.ExitedAsync(both.Token);
         var first = await Task.WhenAny(process, monitor).ConfigureAwait(false);
-        // In the common case the monitor lives on until the Engine has taken the status from it.
-        var lost = first == monitor && !process.IsCompleted && monitor.IsCompletedSuccessfully ? $"its monitor (pid {_monitor.Pid}) was killed" : null;
+        // In the common case the monitor lives on until the Engine has taken the status from it. On a busy machine both ends may be told
+        // late, in any order: only a process that still runs has lost its monitor.
+        var lost = first == monitor && monitor.IsCompletedSuccessfully && IsRunning ? $"its monitor (pid {_monitor.Pid}) was killed" : null;
         await process.ConfigureAwait(false);
         await both.CancelAsync().ConfigureAwait(false);
         await monitor.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -59,6 +60,9 @@ internal sealed class RunningProcess : IDisposable
         _process.Dispose();
         _monitor?.Dispose();
     }
+
+    // A signal reaches it until it is reaped, so the number is still its own when /proc is asked.
+    private bool IsRunning => _process.Signal(0) && ProcStat.TryRead(Pid) is { State: not ('Z' or 'X') };
 
     private static bool CgroupNames(int pid, string engineId)
     {

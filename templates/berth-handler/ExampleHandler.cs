@@ -38,7 +38,6 @@ internal sealed class ExampleHandler(HandlerConfig config, ExampleOptions option
                 Seccomp = true,
                 Sysctls = true,
                 SharedFolders = true,
-                MountOptions = true,
                 LimitUpdates = true,
                 HostProcesses = true,
             },

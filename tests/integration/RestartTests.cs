@@ -36,7 +36,8 @@ public sealed class RestartTests(Suite suite, RestartedGateway restarted) : ICla
         await gateway.Client.Runtime.StartContainerAsync(new() { ContainerId = created });
         Assert.Equal(ContainerState.ContainerRunning, (await pod.StatusAsync(created)).State);
         await gateway.Client.Runtime.StopContainerAsync(new() { ContainerId = running, Timeout = 20 });
-        Assert.Equal((0, "Completed"), ((await pod.StatusAsync(running)).ExitCode, (await pod.StatusAsync(running)).Reason));
+        var stopped = await pod.StatusAsync(running);
+        Assert.Equal((0, "Completed", ""), (stopped.ExitCode, stopped.Reason, stopped.Message));
         var numbers = pod.Log("running.log").Select(static l => int.Parse(l.Text)).ToList();
         Assert.Equal(Enumerable.Range(0, numbers.Count), numbers);
     }
