@@ -9,10 +9,13 @@ namespace Berth.Network;
 internal sealed record CniCall(string Command, CniNetworkList Network, CniPlugin Plugin, CniRequest Request, string Netns, JsonElement? PreviousResult)
 {
     private const int MaxOutputBytes = 1024 * 1024;
-    private const string InterfaceName = "eth0";
+    private const string InterfaceName = "eth0", ContainerId = "CNI_CONTAINERID";
 
     /// <summary>For messages.</summary>
     public string Description => $"CNI plugin '{Plugin.Type}' of network '{Network.Name}', {Command} of pod {Request.PodNamespace}/{Request.PodName}";
+
+    /// <summary>What every process of a pod's ADD or DEL has in its environment, and no other.</summary>
+    public static string ContainerIdEntry(string sandboxId) => $"{ContainerId}={sandboxId}";
 
     /// <summary>Runs it: its result, or null if it wrote none, as is usual for DEL.</summary>
     public async Task<JsonElement?> RunAsync(string path, string searchPath, CancellationToken cancellationToken)
@@ -36,7 +39,7 @@ internal sealed record CniCall(string Command, CniNetworkList Network, CniPlugin
     private Dictionary<string, string> Environment(string searchPath) => new()
     {
         ["CNI_COMMAND"] = Command,
-        ["CNI_CONTAINERID"] = Request.SandboxId,
+        [ContainerId] = Request.SandboxId,
         ["CNI_NETNS"] = Netns,
         ["CNI_IFNAME"] = InterfaceName,
         ["CNI_ARGS"] = CniArguments.Build(Request),

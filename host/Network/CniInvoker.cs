@@ -15,6 +15,10 @@ public sealed class CniInvoker(NetworkOptions options, TimeProvider timeProvider
     /// <summary>The usual <see cref="TimeLimit"/>.</summary>
     public static readonly TimeSpan DefaultTimeLimit = TimeSpan.FromSeconds(60);
 
+    private const int SigKill = 9;
+
+    private static readonly TimeSpan AddEndLimit = TimeSpan.FromSeconds(5), AddEndPause = TimeSpan.FromMilliseconds(10);
+
     private readonly CniPluginFolders _folders = new(options.BinDirs);
 
     /// <summary>What the ADD or DEL of a whole list may take.</summary>
@@ -53,6 +57,11 @@ public sealed class CniInvoker(NetworkOptions options, TimeProvider timeProvider
         }
 
         var network = ParseConfig(request);
+        if (rawResult is null)
+        {
+            await EndAddAsync(request, cancellationToken);
+        }
+
         var previous = network.DeleteTakesResult && rawResult is not null ? ParseCached(rawResult, request) : null;
         // The specification wants an empty CNI_NETNS for a namespace that is gone.
         var netns = request.NetnsPath is { } path && NetworkNamespace.Exists(path) ? path : "";
@@ -97,6 +106,25 @@ public sealed class CniInvoker(NetworkOptions options, TimeProvider timeProvider
             NetworkLog.PluginRan(log, call.Command, call.Plugin.Type, call.Request.SandboxId, duration.TotalMilliseconds);
             BerthTraces.Record($"CNI {call.Command} {call.Plugin.Type}", timeProvider.GetUtcNow(), duration, fault);
         }
+    }
+
+    // The ADD of a gateway that was killed goes on without it, and would make again what DEL removes.
+    private async Task EndAddAsync(CniRequest request, CancellationToken cancellationToken)
+    {
+        using var limit = new Deadline(AddEndLimit, timeProvider, cancellationToken);
+        while (!limit.Token.IsCancellationRequested && ProcessEnvironment.Find(CniCall.ContainerIdEntry(request.SandboxId)) is { Count: > 0 } left)
+        {
+            NetworkLog.AddEnded(log, request.SandboxId, left.Count);
+            foreach (var pid in left)
+            {
+                using var process = PidFd.TryOpen(pid);
+                process?.Signal(SigKill);
+            }
+
+            await Task.Delay(AddEndPause, timeProvider, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     private static CniNetworkList ParseConfig(CniRequest request)

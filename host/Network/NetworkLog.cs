@@ -13,4 +13,7 @@ internal static partial class NetworkLog
 
     [LoggerMessage(603, LogLevel.Warning, "The kept CNI result of sandbox {SandboxId} is no JSON and is left out of its DEL: {Reason}")]
     public static partial void CachedResultUnreadable(ILogger log, string sandboxId, string reason);
+
+    [LoggerMessage(604, LogLevel.Information, "{Count} processes of an ADD of sandbox {SandboxId} are ended, for nobody waits for them any more")]
+    public static partial void AddEnded(ILogger log, string sandboxId, int count);
 }

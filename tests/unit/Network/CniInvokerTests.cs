@@ -133,6 +133,22 @@ public sealed class CniInvokerTests : IDisposable
         Assert.All(_cni.Log, static pid => Assert.True(IsGone(pid), $"process {pid} lives"));
     }
 
+    // As a gateway that was killed within it leaves it.
+    [Fact]
+    public async Task Delete_WhileAnAddGoesOn_EndsItFirst()
+    {
+        _cni.Script("slow", """
+            [ "$CNI_COMMAND" = ADD ] && { setsid sleep 1000 >/dev/null 2>&1 & echo $! > $DIR/left; exit 1; }
+            [ -e /proc/$(cat $DIR/left)/exe ] && echo it lives >> $LOG; exit 0
+            """);
+        var request = CniFixture.Request(CniFixture.List("slow"));
+        await Assert.ThrowsAsync<RuntimeException>(() => _cni.Invoker().AddAsync(request, default));
+
+        await _cni.Invoker().DeleteAsync(request, null, default);
+
+        Assert.Empty(_cni.Log);
+    }
+
     [Fact]
     public async Task Delete_OneHangs_TheOthersHaveTheirTime()
     {

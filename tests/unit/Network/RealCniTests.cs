@@ -23,7 +23,7 @@ public sealed class RealCniTests : IDisposable
         _cni.Script("bridge", "exec nsenter --net=$DIR/host /usr/lib/cni/bridge");
         _cni.Script("portmap", "exec nsenter --net=$DIR/host /usr/lib/cni/portmap");
         var config = CniBridgeConfig.Create("brtunit", IPNetwork.Parse("10.222.9.0/24"), LeaseDir);
-        _request = CniFixture.Request(config, _pod) with { PortMappings = [new("tcp", 80, 18080, "")] };
+        _request = CniFixture.Request(config, _pod) with { SandboxId = "fedcba9876543210", PortMappings = [new("tcp", 80, 18080, "")] };
     }
 
     private string LeaseDir => Path.Combine(_cni.Root, "leases");
