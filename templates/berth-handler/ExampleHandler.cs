@@ -33,11 +33,11 @@ internal sealed class ExampleHandler(HandlerConfig config, ExampleOptions option
             {
                 HostNamespaces = true,
                 Privileged = true,
-                MountOptions = true,
                 Devices = true,
                 Seccomp = true,
                 Sysctls = true,
                 SharedFolders = true,
+                MountOptions = true,
                 LimitUpdates = true,
                 HostProcesses = true,
             },
