@@ -53,6 +53,9 @@ public sealed class SandboxNamespaces(SandboxPaths paths)
         return pod;
     }
 
+    /// <summary>Whether the pod's network namespace, if it has one, is pinned here.</summary>
+    public bool HoldNetworkOf(Sandbox sandbox) => sandbox.NamespacePaths.GetValueOrDefault("network") is not { } path || path == paths.Namespace(sandbox.Id, "net");
+
     private static async Task MakeAsync(Sandbox sandbox, NamespacePins pins)
     {
         try

@@ -82,7 +82,13 @@ public sealed class SandboxRunner(
         bundle.Write(plan, own);
         registry.Update(id, s => s with { Prepared = prepare, NamespacePaths = own });
         var preparing = plan.Handler.PrepareSandboxAsync(prepare, CancellationToken.None);
-        var netns = plan.OwnsNetwork ? own.GetValueOrDefault("network") : (await preparing).NetworkNamespacePath;
+        var netns = own.GetValueOrDefault("network");
+        if (!plan.OwnsNetwork && (netns = (await preparing).NetworkNamespacePath) is not null)
+        {
+            // Before ADD: without it DEL takes back half of what ADD has made, should this gateway die before the pod is ready.
+            registry.Update(id, s => s with { NamespacePaths = Merge(own, new Dictionary<string, string> { ["network"] = netns }) });
+        }
+
         var attaching = network.AttachAsync(id, plan.Sandbox.Spec, netns);
         await WhenBothAsync(preparing, attaching);
         start = metrics.PodStartStage(start, "network", plan.Sandbox.Handler);

@@ -41,11 +41,10 @@ public sealed class SandboxTeardown(
         }
 
         usage.End(id);
-        // DEL takes longer than the rest and needs nothing of it but the namespace.
-        await AllAsync(id, [
-            () => KillAndDestroyAsync(sandbox, cancellationToken),
-            () => StageAsync("network", () => network.DetachAsync(sandbox, cancellationToken)),
-        ]);
+        Task DestroyAsync() => KillAndDestroyAsync(sandbox, cancellationToken);
+        Task DetachAsync() => StageAsync("network", () => network.DetachAsync(sandbox, cancellationToken));
+        // DEL takes longer than the rest and needs nothing of it but the namespace; one that the handler holds ends with the pod.
+        await AllAsync(id, namespaces.HoldNetworkOf(sandbox) ? [DestroyAsync, DetachAsync] : [() => OneAfterTheOtherAsync(DetachAsync, DestroyAsync)]);
         namespaces.Remove(id);
         objects.Drop(id);
     }
@@ -119,6 +118,18 @@ public sealed class SandboxTeardown(
         var owing = registry.Update(id, s => s with { Owed = reason });
         SandboxLog.Owed(log, id, owing?.Handler ?? "no handler", reason);
         throw new RuntimeException(RuntimeErrorCode.Unavailable, $"sandbox {id}: {reason}; the removal is retried", failures[0]);
+    }
+
+    private static async Task OneAfterTheOtherAsync(Func<Task> first, Func<Task> second)
+    {
+        try
+        {
+            await first();
+        }
+        finally
+        {
+            await second();
+        }
     }
 
     private static async Task StageAsync(string name, Func<Task> step)
