@@ -12,10 +12,7 @@ public sealed record ProcStat(char State, int Parent, int Session, ulong StartTi
     /// <summary>The processes that a process has started, those that they have, and so on.</summary>
     public static IReadOnlyList<int> Descendants(int pid)
     {
-        var parents = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
-            .Select(static name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)
-            .Where(static number => number > 0)
-            .ToLookup(static number => TryRead(number)?.Parent ?? 0);
+        var parents = Processes().ToLookup(static number => TryRead(number)?.Parent ?? 0);
         List<int> found = [.. parents[pid]];
         for (var i = 0; i < found.Count; i++)
         {
@@ -24,6 +21,11 @@ public sealed record ProcStat(char State, int Parent, int Session, ulong StartTi
 
         return found;
     }
+
+    /// <summary>The processes that there are now.</summary>
+    internal static IEnumerable<int> Processes() => Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+        .Select(static name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)
+        .Where(static number => number > 0);
 
     /// <summary>Reads it, or null if the process is gone.</summary>
     public static ProcStat? TryRead(int pid)

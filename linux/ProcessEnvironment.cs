@@ -9,21 +9,16 @@ public static class ProcessEnvironment
     /// <summary>The processes of this mount namespace that began with an entry <c>NAME=VALUE</c>; those of containers are never among them.</summary>
     public static IReadOnlyList<int> Find(string entry)
     {
-        var own = MountNamespace("self");
+        var own = MountNamespace(Environment.ProcessId);
         var wanted = Encoding.UTF8.GetBytes('\0' + entry + '\0');
-        return
-        [
-            .. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
-                .Where(name => char.IsAsciiDigit(name![0]) && Contains(name, wanted) && MountNamespace(name) == own)
-                .Select(static name => int.Parse(name!, CultureInfo.InvariantCulture)),
-        ];
+        return [.. ProcStat.Processes().Where(pid => Contains(pid, wanted) && MountNamespace(pid) == own)];
     }
 
-    private static bool Contains(string process, byte[] wanted)
+    private static bool Contains(int pid, byte[] wanted)
     {
         try
         {
-            return new ReadOnlySpan<byte>([0, .. File.ReadAllBytes($"/proc/{process}/environ"), 0]).IndexOf(wanted) >= 0;
+            return new ReadOnlySpan<byte>([0, .. File.ReadAllBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/environ")), 0]).IndexOf(wanted) >= 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -31,11 +26,11 @@ public static class ProcessEnvironment
         }
     }
 
-    private static string? MountNamespace(string process)
+    private static string? MountNamespace(int pid)
     {
         try
         {
-            return new FileInfo($"/proc/{process}/ns/mnt").LinkTarget;
+            return new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/mnt")).LinkTarget;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

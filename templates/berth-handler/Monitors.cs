@@ -20,7 +20,7 @@ internal static class Monitors
             "/bin/sh",
             [
                 "-c", "[ -s \"$1\" ] || exit 0; shift; export _OCI_SYNCPIPE=3; exec \"$@\" 3>&1 >/dev/null 2>&1 </dev/null", "sh",
-                tools.Leave(request), tools.Monitor, "--sync", "--full-attach",
+                tools.Entry(request.SandboxId, request.ContainerId), tools.Monitor, "--sync", "--full-attach",
                 "--bundle", request.BundlePath, "--cid", request.ContainerId, "--cuuid", request.ContainerId, "--name", request.Name,
                 "--runtime", tools.RuntimePath, .. tools.GlobalArguments.Select(static a => $"--runtime-arg={a}"),
                 "--log-path", request.LogPath is { } log ? $"k8s-file:{log}" : "off", "--log-level", "error",

@@ -33,10 +33,10 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
     public void Remember(string sandbox, string container)
     {
         Directory.CreateDirectory(Path.Combine(Index, sandbox));
-        File.WriteAllText(Path.Combine(Index, sandbox, container), "may start");
+        File.WriteAllText(Entry(sandbox, container), "may start");
     }
 
-    public string Leave(CreateContainerRequest request) => Path.Combine(Index, request.SandboxId, request.ContainerId);
+    public string Entry(string sandbox, string container) => Path.Combine(Index, sandbox, container);
 
     public IEnumerable<string> Known(string sandbox) =>
         Path.Combine(Index, sandbox) is var folder && Directory.Exists(folder) ? Directory.GetFiles(folder).Select(static f => Path.GetFileName(f)) : [];
@@ -59,7 +59,7 @@ internal sealed class Tools(HandlerConfig config, ExampleOptions options, IHandl
     /// <param name="exit">Of the object that knows it, if there is one: its files stay until it has read them.</param>
     public async Task RemoveAsync(string sandbox, string id, Task<ProcessExit>? exit)
     {
-        var entry = Path.Combine(Index, sandbox, id);
+        var entry = Entry(sandbox, id);
         if (File.Exists(entry))
         {
             await File.WriteAllTextAsync(entry, "");
