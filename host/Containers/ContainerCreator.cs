@@ -83,7 +83,8 @@ public sealed class ContainerCreator(
         // 6 the handler
         var request = ToRequest(plan, source) with { RestoreFrom = checkpoint };
         registry.Update(id, c => c with { Request = request, User = user });
-        var live = await sandboxes.Require(plan.Sandbox.Id).CreateContainerAsync(request, CancellationToken.None);
+        using var sandbox = sandboxes.Use(plan.Sandbox.Id);
+        var live = await sandbox.Object.CreateContainerAsync(request, CancellationToken.None);
 
         // 7 seen by all; a sandbox that was stopped meanwhile takes no new container
         registry.Update(id, c => c with { Phase = ContainerPhase.Created, Pid = live.Init.Pid });

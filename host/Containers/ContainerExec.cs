@@ -76,8 +76,7 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
         }
 
         using var stage = BerthTraces.Stage("prepare");
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
         var file = WriteProcess(container.Id, command, streams.Terminal);
         try
         {
@@ -90,7 +89,7 @@ public sealed class ContainerExec(ContainerRegistry registry, SandboxObjects obj
                 Stderr = streams.Stderr,
                 Terminal = streams.Terminal,
             };
-            return new(await live.ExecAsync(request, cancellationToken), file);
+            return new(await live.Object.ExecAsync(request, cancellationToken), file);
         }
         catch
         {

@@ -14,8 +14,7 @@ public sealed class ContainerLogs(ContainerRegistry registry, SandboxObjects obj
             throw RuntimeException.FailedPrecondition($"container {container.Id} is {container.Phase}: only a running one has a log to reopen");
         }
 
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
-        await live.ReopenLogAsync(cancellationToken);
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
+        await live.Object.ReopenLogAsync(cancellationToken);
     }
 }

@@ -40,9 +40,8 @@ public sealed class ContainerStarter(
             throw RuntimeException.FailedPrecondition($"sandbox {container.SandboxId} of container {id} is not ready");
         }
 
-        var live = objects.Require(container.SandboxId).FindContainer(id)
-            ?? throw RuntimeException.Unavailable($"container {id}: its handler does not have it; remove it and create it again");
-        await RunAsync(container, live);
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
+        await RunAsync(container, live.Object);
         return true;
     }
 

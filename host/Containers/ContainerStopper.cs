@@ -32,11 +32,11 @@ public sealed class ContainerStopper(
             return;
         }
 
-        if (grace > TimeSpan.Zero && container.Phase is ContainerPhase.Running or ContainerPhase.Starting && Live(container) is { } live)
+        if (grace > TimeSpan.Zero && container.Phase is ContainerPhase.Running or ContainerPhase.Starting)
         {
             using var stage = BerthTraces.Stage("grace");
-            await live.Init.SignalAsync(StopSignals.NumberOf(container.StopSignal), SignalScope.Process, cancellationToken);
-            if (await EndedWithinAsync(container.Id, grace, cancellationToken))
+            if (await TrySignalAsync(container, StopSignals.NumberOf(container.StopSignal), SignalScope.Process, cancellationToken)
+                && await EndedWithinAsync(container.Id, grace, cancellationToken))
             {
                 return;
             }
@@ -54,11 +54,7 @@ public sealed class ContainerStopper(
         }
 
         using var stage = BerthTraces.Stage("kill");
-        if (Live(container) is { } live)
-        {
-            await live.Init.SignalAsync(SigKill, SignalScope.All, cancellationToken);
-        }
-        else
+        if (!await TrySignalAsync(container, SigKill, SignalScope.All, cancellationToken))
         {
             await KillByCgroupAsync(container, cancellationToken);
         }
@@ -83,7 +79,18 @@ public sealed class ContainerStopper(
         exits.Record(container.Id, new ProcessExit { Code = 137, FinishedAt = time.GetUtcNow(), LostReason = "its handler is gone; it was killed by its cgroup" });
     }
 
-    private IContainer? Live(Container container) => objects.Find(container.SandboxId)?.FindContainer(container.Id);
+    // False if no handler has it.
+    private async Task<bool> TrySignalAsync(Container container, int signal, SignalScope scope, CancellationToken cancellationToken)
+    {
+        using var live = objects.TryUseContainer(container.SandboxId, container.Id);
+        if (live is null)
+        {
+            return false;
+        }
+
+        await live.Object.Init.SignalAsync(signal, scope, cancellationToken);
+        return true;
+    }
 
     private async Task<bool> EndedWithinAsync(string id, TimeSpan limit, CancellationToken cancellationToken)
     {

@@ -24,10 +24,9 @@ public sealed class ContainerUpdater(
         DemandUpdates(container);
         var merged = ResourceChange.Merge(container.Resources, resources);
         merged = merged with { OomScoreAdj = OomScore.Clamp(merged.OomScoreAdj, host.OomScoreFloor) };
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
-        await live.UpdateAsync(JsonSerializer.SerializeToElement(ResourcePlan.Create(merged, host), OciJson.Default.OciResources), CancellationToken.None);
-        if (merged.OomScoreAdj != container.Resources.OomScoreAdj && !await OomScores.SetAsync(live, (int)merged.OomScoreAdj, CancellationToken.None))
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
+        await live.Object.UpdateAsync(JsonSerializer.SerializeToElement(ResourcePlan.Create(merged, host), OciJson.Default.OciResources), CancellationToken.None);
+        if (merged.OomScoreAdj != container.Resources.OomScoreAdj && !await OomScores.SetAsync(live.Object, (int)merged.OomScoreAdj, CancellationToken.None))
         {
             merged = merged with { OomScoreAdj = container.Resources.OomScoreAdj };
         }

@@ -45,8 +45,9 @@ public sealed class ContainerUsage(
     private bool IsTold(Container container) =>
         sandboxes.Get(container.SandboxId)?.HandlerKey is { } key && handlers.Current.Find(key)?.Handler is { Health.Features.Stats: StatsSource.Handler };
 
-    private async Task<UsageSample?> AskAsync(Container container, CancellationToken cancellationToken) =>
-        container.Phase == ContainerPhase.Running && objects.Find(container.SandboxId)?.FindContainer(container.Id) is { } live
-            ? samples.Take(container.Id, await live.StatsAsync(cancellationToken))
-            : null;
+    private async Task<UsageSample?> AskAsync(Container container, CancellationToken cancellationToken)
+    {
+        using var live = container.Phase == ContainerPhase.Running ? objects.TryUseContainer(container.SandboxId, container.Id) : null;
+        return live is null ? null : samples.Take(container.Id, await live.Object.StatsAsync(cancellationToken));
+    }
 }

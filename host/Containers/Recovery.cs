@@ -74,7 +74,7 @@ public sealed class Recovery(
     /// <summary>Adopts what nobody has, because its handler was not there at the start, and is now.</summary>
     public async Task AdoptLeftAsync(CancellationToken cancellationToken)
     {
-        foreach (var left in sandboxes.All().Where(s => s.Phase == SandboxPhase.Ready && objects.Find(s.Id) is null && handlers.Current.Find(s.HandlerKey)?.Handler is not null))
+        foreach (var left in sandboxes.All().Where(s => s.Phase == SandboxPhase.Ready && !objects.Has(s.Id) && handlers.Current.Find(s.HandlerKey)?.Handler is not null))
         {
             using var alone = gate.TryEnterAlone(left.Id);
             if (alone is not null && sandboxes.Get(left.Id) is { Phase: SandboxPhase.Ready } sandbox)

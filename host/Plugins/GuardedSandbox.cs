@@ -11,6 +11,9 @@ internal sealed class GuardedSandbox(string id, ISandbox inner, PluginGuard guar
 {
     public string Id { get; } = guard.Run("SandboxId", () => inner.Id == id ? id : throw new InvalidDataException($"sandbox {id} was started as {inner.Id}"));
 
+    /// <summary>Keeps the plugin's version until it is disposed of.</summary>
+    public IDisposable Hold() => guard.Hold();
+
     public Task<ProcessExit> Exit { get; } = guard.Follow("SandboxExit", () => inner.Exit);
 
     public Task<SandboxInfo> InfoAsync(CancellationToken cancellationToken) =>

@@ -59,6 +59,14 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         _ = end.ContinueWith(_ => Interlocked.Decrement(ref _counters.Active), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
+    /// <summary>Counts as active until it is disposed of.</summary>
+    public IDisposable Hold()
+    {
+        var end = new TaskCompletionSource();
+        HoldUntil(end.Task);
+        return new HoldEnd(end);
+    }
+
     public Task RunAsync(string verb, TimeSpan limit, Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
         RunAsync(
             verb,
@@ -200,6 +208,11 @@ internal sealed class PluginGuard(string plugin, string handler, Action<PluginCa
         }
 
         observe(new(plugin, handler, verb, time.GetElapsedTime(started), outcome));
+    }
+
+    private sealed class HoldEnd(TaskCompletionSource end) : IDisposable
+    {
+        public void Dispose() => end.TrySetResult();
     }
 
     private sealed class Counters

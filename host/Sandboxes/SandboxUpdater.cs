@@ -33,7 +33,8 @@ public sealed class SandboxUpdater(SandboxRegistry registry, SandboxObjects obje
     {
         try
         {
-            await objects.Require(sandbox.Id).UpdateResourcesAsync(PodSize.Of(spec), CancellationToken.None);
+            using var live = objects.Use(sandbox.Id);
+            await live.Object.UpdateResourcesAsync(PodSize.Of(spec), CancellationToken.None);
         }
         catch (RuntimeException e) when (e.Code == RuntimeErrorCode.NotSupported && !HoldsTheSize(sandbox))
         {

@@ -69,8 +69,11 @@ public sealed class SandboxUsage(CgroupSampler sampler, HandlerSamples samples, 
 
     private bool IsTold(Sandbox sandbox) => handlers.Current.Find(sandbox.HandlerKey)?.Handler is { Health.Features.Stats: StatsSource.Handler };
 
-    private async Task<UsageSample?> AskAsync(Sandbox sandbox, CancellationToken cancellationToken) =>
-        objects.Find(sandbox.Id) is { } live ? samples.Take(sandbox.Id, await live.StatsAsync(cancellationToken)) : null;
+    private async Task<UsageSample?> AskAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        using var live = objects.TryUse(sandbox.Id);
+        return live is null ? null : samples.Take(sandbox.Id, await live.Object.StatsAsync(cancellationToken));
+    }
 
     private List<Sandbox> Stale(IReadOnlyList<Sandbox> sandboxes)
     {

@@ -42,9 +42,8 @@ public sealed class ContainerDumps(
     public async Task WriteAsync(Container container, CancellationToken cancellationToken)
     {
         var folder = folders.Dump(container.Id);
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
-        await live.CheckpointAsync(new() { Directory = folder, LeaveRunning = true }, cancellationToken);
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
+        await live.Object.CheckpointAsync(new() { Directory = folder, LeaveRunning = true }, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         try
         {

@@ -12,14 +12,13 @@ internal sealed class AttachSession(ContainerRegistry containers, SandboxObjects
     public async Task<SessionStatus> RunAsync(AttachTicket ticket, IConsole console, CancellationToken cancellationToken)
     {
         var container = containers.Get(ticket.ContainerId) ?? throw RuntimeException.NotFound($"container {ticket.ContainerId} does not exist");
-        var live = objects.Require(container.SandboxId).FindContainer(container.Id)
-            ?? throw RuntimeException.Unavailable($"container {container.Id}: its handler does not have it");
+        using var live = objects.UseContainer(container.SandboxId, container.Id);
         using var pipes = new ConsolePipes(ticket.Io);
-        var attachment = await live.AttachAsync(
+        var attachment = await live.Object.AttachAsync(
             new() { Stdin = pipes.TheirStdin, Stdout = pipes.TheirStdout, Stderr = pipes.TheirStderr }, cancellationToken);
         pipes.ReleaseTheirs();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var resizing = console.Sizes is { } sizes ? ConsoleCopy.ResizeAsync(sizes, live.Init, ended.Token) : Task.CompletedTask;
+        var resizing = console.Sizes is { } sizes ? ConsoleCopy.ResizeAsync(sizes, live.Object.Init, ended.Token) : Task.CompletedTask;
         var typing = console.Stdin is { } stdin && pipes.Stdin is { } input ? ConsoleCopy.TypeAsync(stdin, input, ended.Token) : Task.CompletedTask;
         var showing = Task.WhenAll(
             pipes.Stdout is { } stdout ? ConsoleCopy.ShowAsync(stdout, console.Stdout!, CancellationToken.None, ended.Token) : Task.CompletedTask,

@@ -24,7 +24,8 @@ internal sealed class PodDialer(SandboxRegistry sandboxes, SandboxObjects object
 
         if (handlers.Current.Get(sandbox.HandlerKey).Health.Check.Features.OpensPorts)
         {
-            var fd = await objects.Require(sandboxId).OpenPortAsync(port, cancellationToken);
+            using var live = objects.Use(sandboxId);
+            var fd = await live.Object.OpenPortAsync(port, cancellationToken);
             return new(new SafeSocketHandle(fd, ownsHandle: true));
         }
 
