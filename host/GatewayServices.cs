@@ -188,7 +188,7 @@ internal static class GatewayServices
         .AddSingleton<ContainerUsage>()
         .AddSingleton<PodEvents>()
         .AddSingleton<CgroupDetailReader>()
-        .AddSingleton<MetricDetails>()
+        .AddHostedSingleton<MetricDetails>()
         .AddSingleton<PodSeriesReader>()
         .AddSingleton<PodPage>(static s => async cancellationToken =>
             PluginProcessText.Write(s.GetRequiredService<PluginProcessReader>()())

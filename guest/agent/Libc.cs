@@ -45,6 +45,9 @@ internal static unsafe partial class Libc
     internal static partial int chdir(string path);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chown(string path, uint uid, uint gid);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int chroot(string path);
 
     [LibraryImport("libc")]

@@ -18,6 +18,14 @@ internal static class WrittenFiles
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllBytes(path, content);
         }
+
+        foreach (var (name, rights) in request.Rights ?? new Dictionary<string, FileRights>())
+        {
+            // In this order: a change of the owner takes setuid and setgid away.
+            var path = PathOf(request.ContainerId, name);
+            AgentException.Check(Libc.chown(path, rights.Uid, rights.Gid), "chown", path);
+            File.SetUnixFileMode(path, (UnixFileMode)rights.Mode);
+        }
     }
 
     public static Dictionary<string, byte[]> Read(ReadFiles request)

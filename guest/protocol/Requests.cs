@@ -113,7 +113,15 @@ public sealed record MountDisk
 /// <param name="ContainerId">For whom.</param>
 /// <param name="Files">Contents by name: a path beneath that folder, whose own folders are made.</param>
 /// <param name="Folders">Folders that are made whether or not files are in them.</param>
-public sealed record WriteFiles(string ContainerId, IReadOnlyDictionary<string, byte[]> Files, IReadOnlyList<string>? Folders = null);
+/// <param name="Rights">Owners and permissions, by the name of a file or folder; without: root's, 0644 and 0755.</param>
+public sealed record WriteFiles(
+    string ContainerId, IReadOnlyDictionary<string, byte[]> Files, IReadOnlyList<string>? Folders = null, IReadOnlyDictionary<string, FileRights>? Rights = null);
+
+/// <summary>Who may do what with a file, see chmod(2) and chown(2).</summary>
+/// <param name="Mode">Permission bits with setuid, setgid and sticky.</param>
+/// <param name="Uid">The owner.</param>
+/// <param name="Gid">The group.</param>
+public sealed record FileRights(int Mode, uint Uid, uint Gid);
 
 /// <summary>See <see cref="GuestRequest.ReadFiles"/>. The answer has those that were written, each up to the bound.</summary>
 /// <param name="ContainerId">Of whom.</param>

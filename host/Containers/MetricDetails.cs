@@ -13,40 +13,78 @@ namespace Berth.Containers;
 public sealed record ContainerDetails(CgroupDetails? Cgroup, ProcessDetails? Processes, FileSystemSpace? Space);
 
 /// <summary>
-/// Reads what the page of metrics shows beyond usage: about fifteen small files of each container, for those who scrape alone. Several
-/// who scrape within a few seconds share a look.
+/// What the page of metrics shows beyond usage, about fifteen small files of each container, for those who scrape alone: a cgroup is read
+/// at the first scrape, and then again about every ten seconds as long as somebody scrapes. No scrape waits for another look.
 /// </summary>
-public sealed class MetricDetails(CgroupDetailReader reader, Cgroups cgroups, ImageFileSystem fileSystem, TimeProvider time)
+public sealed class MetricDetails(CgroupDetailReader reader, Cgroups cgroups, ImageFileSystem fileSystem, TimeProvider time) : BackgroundService
 {
-    private static readonly TimeSpan FreshTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<string, (CgroupDetails? Cgroup, ProcessDetails? Processes, DateTimeOffset At)> _looks = new();
+    // Prometheus scrapes once a minute if nobody tells it otherwise; one scrape may fail.
+    private static readonly TimeSpan Interest = TimeSpan.FromMinutes(2.5);
 
-    /// <summary>How many looks were taken.</summary>
-    internal int Looks { get; private set; }
+    // By the cgroup's path.
+    private readonly ConcurrentDictionary<string, Look> _looks = new();
 
-    /// <summary>Of these containers, by id. One thread reads them all.</summary>
+    /// <summary>How many cgroups are read again and again.</summary>
+    internal int Kept => _looks.Count;
+
+    /// <summary>Of these containers, by id. One thread reads those that were not read yet.</summary>
     public Task<IReadOnlyDictionary<string, ContainerDetails>> OfContainersAsync(IReadOnlyList<Container> containers) => Task.Run(() =>
     {
         var space = Space();
-        Forget(containers);
-        return (IReadOnlyDictionary<string, ContainerDetails>)containers.ToDictionary(static c => c.Id, c => Of(c, space));
+        return (IReadOnlyDictionary<string, ContainerDetails>)containers.ToDictionary(static c => c.Id, c =>
+        {
+            var look = Ask(c.CgroupPath, c.Pid);
+            return new ContainerDetails(look.Cgroup, look.Processes, space);
+        });
     });
 
     /// <summary>Of a pod's cgroup.</summary>
-    public CgroupDetails? OfPod(Sandbox sandbox) => reader.Read(sandbox.Cgroup.Path);
+    public CgroupDetails? OfPod(Sandbox sandbox) => Ask(sandbox.Cgroup.Path, null).Cgroup;
 
-    private ContainerDetails Of(Container container, FileSystemSpace? space)
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (!_looks.TryGetValue(container.Id, out var look) || time.GetUtcNow() - look.At >= FreshTime)
+        while (!stoppingToken.IsCancellationRequested)
         {
-            Looks++;
-            look = (reader.Read(container.CgroupPath), ProcessDetails.Read(cgroups.Pids(container.CgroupPath), container.Pid), time.GetUtcNow());
-            _looks[container.Id] = look;
-        }
+            await Task.Delay(Period, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var (path, look) in _looks)
+            {
+                if (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
 
-        return new(look.Cgroup, look.Processes, space);
+                Refresh(path, look);
+            }
+        }
     }
+
+    private Look Ask(string path, int? init)
+    {
+        var look = _looks.GetOrAdd(path, _ => Read(path, init, time.GetTimestamp()));
+        look.AskedAt = time.GetTimestamp();
+        return look;
+    }
+
+    private void Refresh(string path, Look look)
+    {
+        var next = time.GetElapsedTime(look.AskedAt) < Interest ? Read(path, look.Init, look.AskedAt) : null;
+        // What is gone, or nobody asks for: should somebody ask again, that is a first time.
+        if (next?.Cgroup is null || !_looks.TryUpdate(path, next, look))
+        {
+            _looks.TryRemove(path, out _);
+        }
+    }
+
+    private Look Read(string path, int? init, long askedAt) => new()
+    {
+        Cgroup = reader.Read(path),
+        Processes = init is { } first ? ProcessDetails.Read(cgroups.Pids(path), first) : null,
+        Init = init,
+        AskedAt = askedAt,
+    };
 
     private FileSystemSpace? Space()
     {
@@ -60,11 +98,16 @@ public sealed class MetricDetails(CgroupDetailReader reader, Cgroups cgroups, Im
         }
     }
 
-    private void Forget(IReadOnlyList<Container> running)
+    /// <summary>A look at a cgroup.</summary>
+    private sealed class Look
     {
-        foreach (var id in _looks.Keys.Except(running.Select(static c => c.Id)))
-        {
-            _looks.TryRemove(id, out _);
-        }
+        public required CgroupDetails? Cgroup { get; init; }
+
+        public required ProcessDetails? Processes { get; init; }
+
+        /// <summary>A container's first process; null for a pod.</summary>
+        public required int? Init { get; init; }
+
+        public required long AskedAt { get; set; }
     }
 }

@@ -36,7 +36,7 @@ internal sealed class BlockRootfs : IRootfsSupply
         var copied = CopiedFiles.Read(id, mounts);
         if (mounts.Count > 0)
         {
-            await agent.WriteFilesAsync(id, copied.Files, copied.Folders, cancellationToken).ConfigureAwait(false);
+            await agent.WriteFilesAsync(new(id, copied.Files, copied.Folders, copied.Rights), cancellationToken).ConfigureAwait(false);
         }
 
         return new()

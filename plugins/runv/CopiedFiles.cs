@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Berth.Abstractions;
+using Berth.Guest.Protocol;
 using Berth.Linux;
 using Berth.Plugins.Vm;
 
@@ -17,6 +18,7 @@ internal sealed class CopiedFiles
     private const int MaxBytes = 2 << 20, MaxFiles = 128, MaxDepth = 8;
     private readonly Dictionary<string, byte[]> _files = [];
     private readonly List<string> _folders = [];
+    private readonly Dictionary<string, FileRights> _rights = [];
     private readonly List<ReturnedFile> _returned = [];
     private int _room = MaxBytes;
 
@@ -29,6 +31,9 @@ internal sealed class CopiedFiles
 
     /// <summary>Folders, by their names in the guest.</summary>
     public IReadOnlyList<string> Folders => _folders;
+
+    /// <summary>Owners and permissions of both, by their names in the guest.</summary>
+    public IReadOnlyDictionary<string, FileRights> Rights => _rights;
 
     /// <summary>Those that the container may write.</summary>
     public IReadOnlyList<ReturnedFile> Returned => _returned;
@@ -103,7 +108,13 @@ internal sealed class CopiedFiles
             throw new NotSupportedException($"makes more than {MaxFiles} folders together with the others");
         }
 
-        _folders.Add(Path.Combine(NameOf(mount), path));
+        var folder = path.Length == 0 ? NameOf(mount) : Path.Combine(NameOf(mount), path);
+        _folders.Add(folder);
+        using (var located = FilesAt.Locate(root, Encoding.UTF8.GetBytes(path.Length == 0 ? "." : path), followLast: true))
+        {
+            _rights.Add(folder, RightsOf(located));
+        }
+
         foreach (var name in Directory.EnumerateFileSystemEntries(Path.Combine(mount.Source, path)).Select(static p => Path.GetFileName(p)).Order(StringComparer.Ordinal))
         {
             if (name.StartsWith("..", StringComparison.Ordinal))
@@ -152,6 +163,13 @@ internal sealed class CopiedFiles
         }
 
         _files.Add(name, content.ToArray());
+        _rights.Add(name, RightsOf(file));
+    }
+
+    private static FileRights RightsOf(SafeFd file)
+    {
+        var status = FileStatus.Of(file);
+        return new(status.Mode, status.Uid, status.Gid);
     }
 
     private static RuntimeException Refusal(string containerId, HostMount mount, string why) => new(

@@ -220,7 +220,15 @@ public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
         folder.File("config/key", "value\n");
         folder.File("message", "");
         folder.File("kept", "as it is\n");
-        var container = Requests.Script("files", "cat /config/key /kept; touch /config/x 2>/dev/null || echo refused; echo last words > /dev/termination-log; exit 3");
+        folder.File("config/run", "#!/bin/sh\nid -u\n");
+        File.SetUnixFileMode(folder["config/run"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.SetUnixFileMode(folder["config"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.StickyBit);
+        using (var config = SafeFd.OpenDirectory(folder["config"]))
+        {
+            FilesAt.SetOwner(config, "key"u8, 7, 8);
+        }
+
+        var container = Requests.Script("files", "stat -c '%a %u %g' /config /config/key /config/run; /config/run; cat /config/key /kept; touch /config/x 2>/dev/null || echo refused; echo last words > /dev/termination-log; exit 3");
         container.Mounts.Add(new Mount { HostPath = folder["config"], ContainerPath = "/config", Readonly = true });
         container.Mounts.Add(new Mount { HostPath = folder["message"], ContainerPath = "/dev/termination-log" });
         container.Mounts.Add(new Mount { HostPath = folder["kept"], ContainerPath = "/kept" });
@@ -229,7 +237,7 @@ public sealed class VmTests(VmPods pods) : IClassFixture<VmPods>
         await Wait.ForAsync(() => pod.Log("files.log").Count > 0, Limit);
         folder.File("kept", "newer\n");
         Assert.Equal(3, (await pod.ExitedAsync(id)).ExitCode);
-        Assert.Equal(["value", "as it is", "refused"], pod.Log("files.log").Select(static l => l.Text));
+        Assert.Equal(["1700 0 0", "644 7 8", "500 0 0", "0", "value", "as it is", "refused"], pod.Log("files.log").Select(static l => l.Text));
         Assert.Equal("last words\n", await File.ReadAllTextAsync(folder["message"]));
         Assert.Equal("newer\n", await File.ReadAllTextAsync(folder["kept"]));
 

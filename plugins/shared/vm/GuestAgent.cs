@@ -44,8 +44,7 @@ internal sealed class GuestAgent : IAsyncDisposable
 
     public Task MountDiskAsync(MountDisk disk, CancellationToken cancellationToken) => AskAsync(new() { MountDisk = disk }, GuestLimits.Made, cancellationToken);
 
-    public Task WriteFilesAsync(string containerId, IReadOnlyDictionary<string, byte[]> files, IReadOnlyList<string> folders, CancellationToken cancellationToken) =>
-        AskAsync(new() { WriteFiles = new(containerId, files, folders) }, GuestLimits.Made, cancellationToken);
+    public Task WriteFilesAsync(WriteFiles files, CancellationToken cancellationToken) => AskAsync(new() { WriteFiles = files }, GuestLimits.Made, cancellationToken);
 
     /// <summary>A file as the container left it, at most so many bytes; null if it is not there.</summary>
     public async Task<byte[]?> ReadFileAsync(string containerId, string name, int maxBytes, CancellationToken cancellationToken) =>
