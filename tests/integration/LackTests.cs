@@ -7,7 +7,7 @@ using Xunit;
 namespace Berth.Tests.Integration;
 
 /// <summary>A handler whose runtime lacks all that one can lack, by its options.</summary>
-public sealed class LackingPod(Suite suite) : IAsyncLifetime
+public sealed class LackingPod(Suite suite) : IAsyncDisposable
 {
     private const string Handler = "lacking";
     private Gateway? _gateway;
@@ -18,9 +18,15 @@ public sealed class LackingPod(Suite suite) : IAsyncLifetime
 
     public string Container { get; private set; } = "";
 
-    public async ValueTask InitializeAsync()
+    /// <summary>Starts it once; not when the fixture is made, as only a test can be skipped.</summary>
+    public async Task StartAsync()
     {
         await suite.RequireAsync("shim-v2");
+        if (_gateway is not null)
+        {
+            return;
+        }
+
         _gateway = await suite.OwnGatewayAsync(static settings => settings["handlers"]![Handler] = new JsonObject
         {
             ["plugin"] = "shim-v2",
@@ -41,7 +47,7 @@ public sealed class LackingPod(Suite suite) : IAsyncLifetime
 }
 
 /// <summary>What a handler declares that it lacks is refused by name, before anything exists.</summary>
-public sealed class LackTests(LackingPod lacking) : IClassFixture<LackingPod>
+public sealed class LackTests(LackingPod lacking) : IClassFixture<LackingPod>, IAsyncLifetime
 {
     private static readonly Dictionary<string, Action<PodSandboxConfig>> Pods = new()
     {
@@ -72,6 +78,10 @@ public sealed class LackTests(LackingPod lacking) : IClassFixture<LackingPod>
     public static TheoryData<string> ContainerLacks => [.. Containers.Keys];
 
     public static TheoryData<string> CallLacks => [.. Calls.Keys];
+
+    public async ValueTask InitializeAsync() => await lacking.StartAsync();
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Theory, MemberData(nameof(PodLacks))]
     public async Task Pod_ThatAsksForWhatIsLacking_IsRefused(string what)
