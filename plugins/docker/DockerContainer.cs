@@ -23,6 +23,14 @@ internal sealed class DockerContainer(string id, string engineId, DockerInit ini
         return Task.FromResult<IProcess>(new DockerExec(id, engineId, request, cgroup, tools));
     }
 
+    public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("attach");
+        var client = await DockerAttachment.BeginAsync(id, engineId, request, tools, cancellationToken).ConfigureAwait(false);
+        init.Clients.Add(client);
+        return client;
+    }
+
     public Task UpdateAsync(JsonElement linuxResources, CancellationToken cancellationToken)
     {
         DemandRunning("update");

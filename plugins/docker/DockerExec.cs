@@ -75,7 +75,7 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
-        var streams = OpenStreams();
+        var streams = new ClientStreams($"exec in container {containerId}", request.Stdin, request.Stdout, request.Stderr, request.Terminal ? InputEnd.IsTyped : InputEnd.Closes, tools.Clock);
         try
         {
             _exec = await CreateAsync(streams, cancellationToken).ConfigureAwait(false);
@@ -83,7 +83,7 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
             var pid = await StartedAsync(cancellationToken).ConfigureAwait(false);
             if (pid == 0)
             {
-                throw RuntimeException.FailedPrecondition(await ExecStreams.ReadErrorAsync(_stream).WaitAsync(cancellationToken).ConfigureAwait(false));
+                throw RuntimeException.FailedPrecondition(await ClientStreams.ReadErrorAsync(_stream).WaitAsync(cancellationToken).ConfigureAwait(false));
             }
 
             _process = RunningProcess.TryHold(pid, engineId);
@@ -119,19 +119,7 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
         }
     }
 
-    private ExecStreams OpenStreams()
-    {
-        try
-        {
-            return new(request);
-        }
-        catch (LinuxException e)
-        {
-            throw RuntimeException.Unavailable($"exec in container {containerId}: {e.Message}", e);
-        }
-    }
-
-    private async Task<string> CreateAsync(ExecStreams streams, CancellationToken cancellationToken)
+    private async Task<string> CreateAsync(ClientStreams streams, CancellationToken cancellationToken)
     {
         var process = OciSpec.ReadProcess(request.ProcessPath);
         // The Engine starts from the container's environment.
@@ -183,12 +171,12 @@ internal sealed class DockerExec(string containerId, string engineId, ExecReques
         }
     }
 
-    private async Task FollowAsync(ExecStreams streams)
+    private async Task FollowAsync(ClientStreams streams)
     {
         ProcessExit exit;
         try
         {
-            var copy = streams.CopyAsync(_stream!);
+            var copy = streams.CopyAsync(_stream!, untilNobodyReads: false, CancellationToken.None);
             if (_process is not null)
             {
                 await _process.EndAsync(tools.Stopping).ConfigureAwait(false);

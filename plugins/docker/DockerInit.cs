@@ -22,9 +22,12 @@ internal sealed class DockerInit : IProcess
     private bool _started;
 
     private DockerInit(string id, string engineId, ContainerCgroup cgroup, OomWatch oom, LogCopy? log, HandlerTools tools) =>
-        (_id, _engineId, _cgroup, _oom, _log, _tools) = (id, engineId, cgroup, oom, log, tools);
+        (_id, _engineId, _cgroup, _oom, _log, _tools, Clients) = (id, engineId, cgroup, oom, log, tools, new(tools.Clock));
 
     public int Pid { get; private set; }
+
+    /// <summary>Who is attached to it.</summary>
+    public AttachedClients Clients { get; }
 
     public Task<ProcessExit> Exit => _exit.Task;
 
@@ -183,7 +186,7 @@ internal sealed class DockerInit : IProcess
             var copy = _log?.RunAsync(_tools.Stopping) ?? Task.CompletedTask;
             var lost = _process is null ? null : await _process.EndAsync(_tools.Stopping).ConfigureAwait(false);
             var outOfMemory = await _oom.WasOutOfMemoryAsync().ConfigureAwait(false);
-            var exit = await EngineExit.WaitAsync(_engineId, _oom.Knows, _tools).ConfigureAwait(false);
+            var exit = await Clients.LetGoUntilAsync(EngineExit.WaitAsync(_engineId, _oom.Knows, _tools)).ConfigureAwait(false);
             outOfMemory |= _cgroup.WasOutOfMemory(exit.Code == KilledCode);
             await KillRestAsync().ConfigureAwait(false);
             _log?.Complete();

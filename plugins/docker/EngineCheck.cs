@@ -71,6 +71,7 @@ internal sealed class EngineCheck(Engine engine, DockerOptions options, CgroupDr
         MountPropagationToHost = true,
         Terminal = true,
         Stdin = true,
+        Attach = true,
         LimitUpdates = true,
         ExecSignals = true,
         ExecTerminal = true,
