@@ -146,7 +146,7 @@ internal static unsafe partial class Libc
 
     // sys/epoll.h
     internal const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLONESHOT = 1u << 30, EPOLLET = 1u << 31;
-    internal const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CLOEXEC = 0x80000;
+    internal const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3, EPOLL_CLOEXEC = 0x80000;
 
     // sys/eventfd.h
     internal const int EFD_NONBLOCK = 0x800, EFD_CLOEXEC = 0x80000;

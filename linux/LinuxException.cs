@@ -36,6 +36,9 @@ public sealed class LinuxException : IOException
     /// <summary>Whether the machine has none left: disk, quota, memory, descriptors.</summary>
     public bool IsOutOfResources => Errno is Libc.ENOSPC or 122 or 12 or 23 or 24;
 
+    /// <summary>Whether a descriptor that does not wait would have to (EAGAIN).</summary>
+    public bool IsAgain => Errno == Libc.EAGAIN;
+
     /// <summary>Whether nobody reads any more (EPIPE), or the other end of a terminal is gone (EIO).</summary>
     public bool IsBrokenPipe => Errno is Libc.EPIPE or Libc.EIO;
 

@@ -5,7 +5,7 @@ using Docker.DotNet.Models;
 namespace Berth.Plugins.Docker;
 
 /// <summary>A client at the streams of a container, by a connection to the Engine.</summary>
-internal sealed class DockerAttachment : IAttachment
+internal sealed class DockerAttachment : IAttachedClient
 {
     // A terminal's client that types these is sent away by the Engine, which cannot be told to leave that; its own, control-P and
     // control-Q, people do type.

@@ -69,6 +69,24 @@ internal sealed class PodLog : IAsyncDisposable
         }
     }
 
+    /// <summary>A connection that gets the container's output from now on, as packets that begin with a byte for the stream.</summary>
+    /// <exception cref="RuntimeException">There is no logger that has the container.</exception>
+    public async Task<Socket> AttachAsync(string id, CancellationToken cancellationToken)
+    {
+        await EnsureAsync(id, cancellationToken).ConfigureAwait(false);
+        var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false) ?? throw RuntimeException.Unavailable($"container {id}: its logger is just being started; try again");
+        try
+        {
+            var answer = await TalkAsync(socket, ["attach", id], cancellationToken).ConfigureAwait(false);
+            return answer == Ok ? socket : throw RuntimeException.FailedPrecondition($"attach: container {id}: {answer}");
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Waits until all output is in the log, and forgets the container; whoever holds its output open has a limited time.</summary>
     public async Task EndAsync(string id)
     {
@@ -259,11 +277,11 @@ internal sealed class PodLog : IAsyncDisposable
     private async Task<string> AskAsync(string[] command, CancellationToken cancellationToken)
     {
         using var socket = await ConnectAsync(cancellationToken).ConfigureAwait(false);
-        if (socket is null)
-        {
-            return Gone;
-        }
+        return socket is null ? Gone : await TalkAsync(socket, command, cancellationToken).ConfigureAwait(false);
+    }
 
+    private static async Task<string> TalkAsync(Socket socket, string[] command, CancellationToken cancellationToken)
+    {
         try
         {
             await socket.SendAsync(Encoding.UTF8.GetBytes(string.Join('\0', command)), cancellationToken).ConfigureAwait(false);

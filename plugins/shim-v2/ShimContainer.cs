@@ -46,6 +46,19 @@ internal sealed class ShimContainer(ContainerFacts facts, IProcess init, PodLog 
         return facts.LogPath is null ? Task.CompletedTask : log.ReopenAsync(facts.Id, cancellationToken);
     }
 
+    public async Task<IAttachment> AttachAsync(AttachRequest request, CancellationToken cancellationToken)
+    {
+        DemandRunning("attach");
+        if (facts.LogPath is null)
+        {
+            throw RuntimeException.FailedPrecondition($"attach: container {facts.Id} was created without a log, so nobody reads its output");
+        }
+
+        var client = await ShimAttachment.BeginAsync(facts, request, log, () => init.CloseStdinAsync(CancellationToken.None), tools.Clock, cancellationToken).ConfigureAwait(false);
+        ((ShimInit)init).Clients.Add(client);
+        return client;
+    }
+
     private Shim DemandRunning(string verb) => init is ShimInit { Exit.IsCompleted: false } running
         ? running.Shim
         : throw RuntimeException.FailedPrecondition($"{verb}: container {facts.Id} has ended");

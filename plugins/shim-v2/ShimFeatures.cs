@@ -9,7 +9,7 @@ internal static class ShimFeatures
     public static IReadOnlyList<string> Removable { get; } =
     [
         "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "seccomp", "appArmor", "sysctls", "hugePages", "sharedFolders",
-        "mountPropagation", "mountOptions", "hooks", "resourceClasses", "execTerminal", "limitUpdates", "hostProcesses", "execSignals",
+        "mountPropagation", "mountOptions", "hooks", "resourceClasses", "execTerminal", "limitUpdates", "hostProcesses", "execSignals", "attach",
     ];
 
     public static HandlerFeatures Of(ShimOptions options) => new()
@@ -33,6 +33,7 @@ internal static class ShimFeatures
         MountPropagationToHost = options.Has("mountPropagation"),
         Terminal = true,
         Stdin = true,
+        Attach = options.Has("attach"),
         ExecTerminal = options.Has("execTerminal"),
         LimitUpdates = options.Has("limitUpdates"),
         HostProcesses = options.Has("hostProcesses"),

@@ -21,6 +21,7 @@ internal sealed class ShimInit : IProcess
         (_facts, _shim, _log, _started, _tools) = (facts, shim, log, started, tools);
         Pid = pid;
         _cgroup = new(tools.Cgroups, facts.State.Cgroup);
+        Clients = new(tools.Clock);
         Exit = FollowAsync();
     }
 
@@ -29,6 +30,9 @@ internal sealed class ShimInit : IProcess
     public Task<ProcessExit> Exit { get; }
 
     public Shim Shim => _shim;
+
+    /// <summary>Who is attached to it.</summary>
+    public AttachedClients Clients { get; }
 
     public Task StartAsync(CancellationToken cancellationToken) =>
         _started ? Task.CompletedTask : _start.RunAsync(() => StartOnceAsync(cancellationToken));
@@ -112,7 +116,7 @@ internal sealed class ShimInit : IProcess
             exit = ShimTools.Lost(_shim.Pid == 0 ? $"its shim: {e.Message}" : $"its shim (pid {_shim.Pid}): {e.Message}", _tools.Clock);
         }
 
-        return await ContainerEnd.SettleAsync(_facts.Id, exit, _shim, _facts, _cgroup, _log, _tools).ConfigureAwait(false);
+        return await Clients.LetGoUntilAsync(ContainerEnd.SettleAsync(_facts.Id, exit, _shim, _facts, _cgroup, _log, _tools)).ConfigureAwait(false);
     }
 
     /// <summary>An exit as a shim reports it.</summary>

@@ -102,6 +102,27 @@ public sealed class AttachContract
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Attach_OfAClientThatReadsLate_LosesNothingThereAndInTheLog(string handler, bool serialised)
+    {
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
+        // More than the client's pipe takes.
+        var request = (await turn.Pod.PlanAsync("read go; i=0; while [ $i -lt 3000 ]; do echo line $i of what a client reads late; i=$((i+1)); done")) with { Stdin = true };
+        var container = await turn.Pod.RunAsync(request);
+        using var streams = new Streams();
+        var attachment = await AttachAsync(container, streams);
+        streams.Input.Write("go\n"u8);
+        await Waiting.LogAsync(request, "line 500 of");
+        var reading = streams.ReadAsync();
+        await attachment.End.WaitAsync(TimeSpan.FromSeconds(30));
+        await reading;
+        var all = string.Concat(Enumerable.Range(0, 3000).Select(static i => $"line {i} of what a client reads late\n"));
+        Assert.Equal(all, streams.Text);
+        Assert.Equal(0, (await container.Init.Exit.Soon()).Code);
+        // A line of the log is: time, stream, whether the line ends there, text.
+        Assert.Equal(all, string.Concat(File.ReadLines(request.LogPath!).Select(static l => l.Split(' ', 4)).Select(static l => l[3] + (l[2] == "F" ? "\n" : ""))));
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
     public async Task Attach_ToAnEndedContainer_IsRefused(string handler, bool serialised)
     {
         await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);

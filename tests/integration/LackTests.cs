@@ -34,7 +34,7 @@ public sealed class LackingPod(Suite suite) : IAsyncDisposable
             {
                 ["runtimeType"] = "io.containerd.runc.v2",
                 ["lacks"] = new JsonArray(
-                    "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "sysctls", "hugePages", "sharedFolders", "mountPropagation", "mountOptions", "execTerminal", "limitUpdates"),
+                    "hostNamespaces", "sharedPidNamespace", "privileged", "devices", "sysctls", "hugePages", "sharedFolders", "mountPropagation", "mountOptions", "execTerminal", "limitUpdates", "attach"),
             },
         });
         Pod = await RunAsync(static _ => { });

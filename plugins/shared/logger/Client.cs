@@ -11,8 +11,21 @@ internal sealed class Client(SafeFd connection) : IDisposable
 
     public bool Gone { get; private set; }
 
+    /// <summary>What it is attached as; null for one that asks.</summary>
+    public Follower? Follower { get; private set; }
+
     /// <summary>The next message's fields, or null if the other side is gone.</summary>
-    public string[]? Read() => connection.Read(Message) is { } count and > 0 ? Encoding.UTF8.GetString(Message, 0, count).Split('\0') : null;
+    public string[]? Read()
+    {
+        try
+        {
+            return connection.Read(Message) is { } count and > 0 ? Encoding.UTF8.GetString(Message, 0, count).Split('\0') : null;
+        }
+        catch (LinuxException)
+        {
+            return null; // ECONNRESET: it went with unread output
+        }
+    }
 
     public void Answer(string text)
     {
@@ -31,6 +44,9 @@ internal sealed class Client(SafeFd connection) : IDisposable
             Gone = true;
         }
     }
+
+    /// <summary>From now on it gets a container's output.</summary>
+    public Follower Follow(ulong key, string id) => Follower = new(connection, key, id);
 
     public void Dispose()
     {

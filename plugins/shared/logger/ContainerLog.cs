@@ -38,6 +38,23 @@ internal sealed class ContainerLog : IDisposable
         }
     }
 
+    /// <summary>Gives a client a copy of what comes from now on.</summary>
+    public void Attach(Follower follower)
+    {
+        foreach (var stream in Streams)
+        {
+            stream.Followers.Add(follower);
+        }
+    }
+
+    public void Detach(Follower follower)
+    {
+        foreach (var stream in Streams)
+        {
+            stream.Followers.Remove(follower);
+        }
+    }
+
     public void Reopen() => _log.Reopen();
 
     public void Dispose()

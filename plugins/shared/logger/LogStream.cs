@@ -23,10 +23,19 @@ internal sealed class LogStream : IDisposable
 
     public bool Ended { get; private set; }
 
-    /// <summary>Moves one read's worth into the log; false if nothing was there.</summary>
+    /// <summary>Who gets a copy.</summary>
+    public List<Follower> Followers { get; } = [];
+
+    /// <summary>One of them is behind: output waits in the FIFO, and its writer with it.</summary>
+    public bool IsHeld => Followers.Exists(static f => f.IsBehind);
+
+    /// <summary>The loop does not look at it, as it is held.</summary>
+    public bool IsOut { get; set; }
+
+    /// <summary>Moves one read's worth into the log and to the followers; false if nothing was there, or it is held.</summary>
     public bool Step()
     {
-        switch (Fifo.Read(Content))
+        switch (IsHeld ? null : Fifo.Read(Content))
         {
             case null:
                 return false;
@@ -35,6 +44,7 @@ internal sealed class LogStream : IDisposable
                 return false;
             case { } count:
                 _log.Append(_isError ? "stderr"u8 : "stdout"u8, Content.AsSpan(0, count));
+                Followers.ForEach(f => f.Send(_isError ? Follower.Stderr : Follower.Stdout, Content.AsSpan(0, count)));
                 return true;
         }
     }

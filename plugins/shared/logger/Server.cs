@@ -10,6 +10,7 @@ namespace Berth.Logger;
 ///   reopen ID            opens the log's path again, after what was already there has gone into the old file
 ///   end ID               answers when the streams have ended and all is in the log, and forgets the container
 ///   close ID             the same without waiting for the end
+///   attach ID            from then on the connection gets the container's output, see Follower
 /// </code>
 /// With the last container the program ends, too.
 /// </summary>
@@ -49,9 +50,9 @@ internal sealed class Server(PacketListener listener, EpollSet set)
                 source.Stream.Step();
             }
 
-            if (source.Stream.Ended)
+            if (source.Stream.Ended || source.Stream.IsHeld)
             {
-                _streams.Remove(key);
+                LookAfter(source.Id);
                 Settle(source.Id);
             }
         }
@@ -70,10 +71,18 @@ internal sealed class Server(PacketListener listener, EpollSet set)
 
     private void Serve(ulong key, Client client)
     {
+        if (client.Follower is { IsBehind: true } follower)
+        {
+            follower.Catchup();
+            LookAfter(follower.Id);
+            Settle(follower.Id);
+            return;
+        }
+
         if (client.Read() is not { } command)
         {
-            client.Dispose();
             _clients.Remove(key);
+            Leave(client);
             return;
         }
 
@@ -95,6 +104,9 @@ internal sealed class Server(PacketListener listener, EpollSet set)
                 case ["close", var id]:
                     Forget(id);
                     client.Answer("ok");
+                    break;
+                case ["attach", var id]:
+                    Attach(id, key, client);
                     break;
                 default:
                     client.Answer($"unknown command '{command[0]}' with {command.Length - 1} fields");
@@ -130,6 +142,70 @@ internal sealed class Server(PacketListener listener, EpollSet set)
         {
             log.Drain();
             log.Reopen();
+            LookAfter(id);
+        }
+    }
+
+    private void Attach(string id, ulong key, Client client)
+    {
+        if (!_logs.TryGetValue(id, out var log))
+        {
+            client.Answer($"there is no container {id}");
+            return;
+        }
+
+        // What is there already is not for it.
+        log.Drain();
+        client.Answer("ok");
+        log.Attach(client.Follow(key, id));
+        LookAfter(id);
+    }
+
+    // A client has gone. What it did not take holds nobody up any more.
+    private void Leave(Client client)
+    {
+        if (client.Follower is { } follower && _logs.TryGetValue(follower.Id, out var log))
+        {
+            log.Detach(follower);
+            LookAfter(follower.Id);
+        }
+
+        client.Dispose();
+        Settle(client.Follower?.Id ?? "");
+    }
+
+    // After anything that may have moved output: streams that are held leave the loop until their followers have caught up.
+    private void LookAfter(string id)
+    {
+        if (!_logs.TryGetValue(id, out var log))
+        {
+            return;
+        }
+
+        foreach (var (key, (_, stream)) in _streams.Where(s => s.Value.Id == id).ToList())
+        {
+            if (stream.Ended)
+            {
+                _streams.Remove(key);
+            }
+            else if (stream.IsHeld != stream.IsOut)
+            {
+                stream.IsOut = stream.IsHeld;
+                if (stream.IsOut)
+                {
+                    set.Remove(stream.Fifo);
+                }
+                else
+                {
+                    set.Add(stream.Fifo, key);
+                }
+            }
+        }
+
+        foreach (var follower in log.Streams.SelectMany(static s => s.Followers).Where(static f => f.IsBehind != f.IsTurned).ToList())
+        {
+            follower.IsTurned = follower.IsBehind;
+            set.Turn(follower.Connection, follower.Key, toWriting: follower.IsBehind);
         }
     }
 
@@ -144,12 +220,21 @@ internal sealed class Server(PacketListener listener, EpollSet set)
         // A stream whose writers are all gone shows its end to a read, not always to epoll: nobody may have written since it was opened.
         log.Drain();
         log.Waiting = client;
+        LookAfter(id);
         Settle(id);
     }
 
     private void Settle(string id)
     {
-        if (_logs.TryGetValue(id, out var log) && log is { Ended: true, Waiting: { } client })
+        if (!_logs.TryGetValue(id, out var log) || log.Waiting is not { } client)
+        {
+            return;
+        }
+
+        // Those that were held may have come to their end meanwhile.
+        log.Drain();
+        LookAfter(id);
+        if (log.Ended)
         {
             Forget(id);
             client.Answer("ok");
@@ -160,6 +245,13 @@ internal sealed class Server(PacketListener listener, EpollSet set)
     {
         if (_logs.Remove(id, out var log))
         {
+            foreach (var (key, client) in _clients.Where(c => c.Value.Follower?.Id == id).ToList())
+            {
+                log.Detach(client.Follower!);
+                _clients.Remove(key);
+                client.Dispose();
+            }
+
             log.Drain();
             log.Dispose();
             foreach (var key in _streams.Where(s => s.Value.Id == id).Select(static s => s.Key).ToList())
