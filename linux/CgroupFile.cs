@@ -23,15 +23,12 @@ internal static class CgroupFile
 
     public static IReadOnlyList<string> Words(string path) => File.ReadAllText(path).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>Makes a folder whose parent is there; one that exists stays.</summary>
     public static void MakeFolder(string path)
     {
-        try
+        if (Libc.mkdir(path, 0b111_101_101) != 0 && Marshal.GetLastPInvokeError() != Libc.EEXIST)
         {
-            Directory.CreateDirectory(path);
-        }
-        catch (IOException e)
-        {
-            throw new IOException($"cannot make the cgroup {path}: {e.Message}", e);
+            throw LinuxException.Last("mkdir", path);
         }
     }
 

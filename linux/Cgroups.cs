@@ -8,18 +8,46 @@ namespace Berth.Linux;
 /// </summary>
 public sealed class Cgroups(CgroupLayout layout)
 {
+    private const int MostVanished = 10;
+
     private static readonly string[] V2Controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
 
     /// <summary>The machine's hierarchies.</summary>
     public CgroupLayout Layout => layout;
 
     /// <summary>
-    /// The folders that <see cref="Create"/> would make, parents among them, deepest first: to be written down before it does.
+    /// The folders that <see cref="Create(string)"/> would make, parents among them, deepest first: to be written down before it does.
     /// </summary>
     /// <param name="path">The cgroup.</param>
     /// <param name="made">Folders that were made for others: those on the way count as if they were still to be made, for whoever goes last removes them.</param>
     public IReadOnlyList<string> Plan(string path, IReadOnlySet<string> made) =>
         [.. layout.Hierarchies.SelectMany(h => Levels(path).Select(h.Folder)).Where(f => made.Contains(f) || !Directory.Exists(f)).OrderByDescending(static f => f.Count(static c => c == '/'))];
+
+    /// <summary>
+    /// Plans a cgroup, has the plan written down, and makes it: once more if a parent that was there has gone meanwhile, as systemd removes
+    /// a slice's folder some time after its last unit has ended.
+    /// </summary>
+    /// <param name="path">The cgroup.</param>
+    /// <param name="made">See <see cref="Plan"/>.</param>
+    /// <param name="record">Takes the folders, deepest first, before any of them is made.</param>
+    public void Create(string path, IReadOnlySet<string> made, Action<IReadOnlyList<string>> record)
+    {
+        IReadOnlyList<string> planned = [];
+        for (var again = MostVanished; ; again--)
+        {
+            planned = [.. planned.Union(Plan(path, made)).OrderByDescending(static f => f.Count(static c => c == '/'))];
+            record(planned);
+            try
+            {
+                Create(path);
+                return;
+            }
+            catch (IOException e) when (again > 0 && IsGone(e))
+            {
+                // From the top: what was made beneath it has gone with it.
+            }
+        }
+    }
 
     /// <summary>Makes the cgroup in every hierarchy, as runtimes do, ready to take processes. One that exists stays as it is.</summary>
     public void Create(string path)
@@ -126,27 +154,9 @@ public sealed class Cgroups(CgroupLayout layout)
         }
     }
 
-    // Tries every one; the first failure is thrown at the end.
-    private static async Task RemoveFoldersAsync(IEnumerable<string> folders, CancellationToken cancellationToken)
-    {
-        LinuxException? failure = null;
-        foreach (var folder in folders)
-        {
-            try
-            {
-                await CgroupFile.RemoveTreeAsync(folder, cancellationToken).ConfigureAwait(false);
-            }
-            catch (LinuxException e)
-            {
-                failure ??= e;
-            }
-        }
-
-        if (failure is not null)
-        {
-            throw failure;
-        }
-    }
+    // Tries every one, beside each other, as one that is busy is waited for; the first failure is thrown at the end.
+    private static Task RemoveFoldersAsync(IEnumerable<string> folders, CancellationToken cancellationToken) =>
+        Task.WhenAll([.. folders.Select(f => CgroupFile.RemoveTreeAsync(f, cancellationToken))]);
 
     private static IEnumerable<string> Levels(string path)
     {
@@ -172,6 +182,10 @@ public sealed class Cgroups(CgroupLayout layout)
 
     private string? FreezerFolder(string path) =>
         (layout.Mode == CgroupMode.V2 ? layout.Unified : layout.Find("freezer"))?.Folder(path) is { } folder && Directory.Exists(folder) ? folder : null;
+
+    // ENODEV: a file of a cgroup that was removed after it was opened.
+    private static bool IsGone(IOException e) =>
+        e is FileNotFoundException or DirectoryNotFoundException or LinuxException { IsNotFound: true } || (e is LinuxException linux ? linux.Errno : e.HResult) == Libc.ENODEV;
 
     // As far as the kernel lets us: a cgroup that holds processes itself (EBUSY), or is another's (EACCES), keeps what it has.
     private static void EnableControllers(string folder)

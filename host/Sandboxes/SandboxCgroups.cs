@@ -14,10 +14,9 @@ public sealed class SandboxCgroups(Cgroups cgroups, CgroupTree tree, SandboxRegi
     public async Task CreateAsync(Sandbox sandbox)
     {
         using var held = await locks.AcquireAsync(Parents, CancellationToken.None);
-        var planned = cgroups.Plan(sandbox.Cgroup.OverheadPath, registry.All().SelectMany(static s => s.OwnedCgroups).ToHashSet());
-        registry.Update(sandbox.Id, s => s with { OwnedCgroups = planned });
-        cgroups.Create(sandbox.Cgroup.OverheadPath);
-        var limitedBy = await limits.ApplyAsync(sandbox with { OwnedCgroups = planned });
+        var made = registry.All().SelectMany(static s => s.OwnedCgroups).ToHashSet();
+        cgroups.Create(sandbox.Cgroup.OverheadPath, made, planned => registry.Update(sandbox.Id, s => s with { OwnedCgroups = planned }));
+        var limitedBy = await limits.ApplyAsync(registry.Get(sandbox.Id) ?? sandbox);
         registry.Update(sandbox.Id, s => s with { LimitedBy = limitedBy });
     }
 

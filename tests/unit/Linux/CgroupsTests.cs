@@ -34,6 +34,34 @@ public sealed class CgroupsTests : IAsyncLifetime
         await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
     }
 
+    /// <summary>As systemd does it: a parent that has nobody left goes, whoever is about to come.</summary>
+    [Fact]
+    public async Task Create_ParentGoesMeanwhile_IsMadeAgainAndOwned()
+    {
+        using var stop = new CancellationTokenSource();
+        var folders = _cgroups.Layout.Hierarchies.Select(h => h.Folder(_top)).ToList();
+        var remover = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                folders.ForEach(TryRemove);
+                await Task.Delay(1, CancellationToken.None);
+            }
+        });
+        for (var i = 0; i < 200; i++)
+        {
+            _cgroups.Create(_top, new HashSet<string>(), static _ => { });
+            IReadOnlyList<string> planned = [];
+            _cgroups.Create($"{_top}/pod", new HashSet<string>(), p => planned = p);
+            Assert.True(_cgroups.Exists($"{_top}/pod"));
+            await Cgroups.RemovePlannedAsync($"{_top}/pod", planned, default);
+            Assert.False(_cgroups.Exists($"{_top}/pod"));
+        }
+
+        await stop.CancelAsync();
+        await remover;
+    }
+
     [Fact]
     public async Task RemovePlanned_ParentInUseByAnother_StaysForIt()
     {
@@ -95,4 +123,16 @@ public sealed class CgroupsTests : IAsyncLifetime
     [InlineData("/a//b")]
     [InlineData("/")]
     public void Create_PathThatClimbsOrIsNone_IsRefused(string path) => Assert.Throws<ArgumentException>(() => _cgroups.Create(path));
+
+    private static void TryRemove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+        }
+        catch (IOException)
+        {
+            // It is in use, or not there.
+        }
+    }
 }
