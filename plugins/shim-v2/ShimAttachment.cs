@@ -38,7 +38,7 @@ internal sealed class ShimAttachment : IAttachedClient
         }
     }
 
-    public bool WaitsSince(TimeSpan time) => _output.IsIdleSince(time);
+    public bool WaitsSince(TimeSpan time) => _output.WaitsSince(time);
 
     public async Task DetachAsync(CancellationToken cancellationToken)
     {

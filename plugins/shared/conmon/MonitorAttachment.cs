@@ -21,6 +21,9 @@ internal sealed class MonitorAttachment : IAttachment
     private readonly CancellationTokenSource _ended;
     private long _taken;
 
+    // A timestamp; 0 while nothing waits for the client.
+    private long _waitsSince;
+
     private MonitorAttachment(Socket socket, SafeFd? input, SafeFd? output, SafeFd? error, CancellationTokenSource ended, TimeProvider clock)
     {
         (_socket, _input, _output, _error, _ended, _clock) = (socket, input, output, error, ended, clock);
@@ -53,6 +56,9 @@ internal sealed class MonitorAttachment : IAttachment
     /// <summary>Whether the client has taken no output for that long.</summary>
     public bool IsIdleSince(TimeSpan time) => _clock.GetElapsedTime(Volatile.Read(ref _taken)) >= time;
 
+    /// <summary>Whether there has been output for that long that the client does not take.</summary>
+    public bool WaitsSince(TimeSpan time) => Volatile.Read(ref _waitsSince) is > 0 and var since && _clock.GetElapsedTime(since) >= time;
+
     public async Task DetachAsync(CancellationToken cancellationToken)
     {
         await _ended.CancelAsync().ConfigureAwait(false);
@@ -79,7 +85,9 @@ internal sealed class MonitorAttachment : IAttachment
             var target = packet[0] switch { StdoutMark => _output, StderrMark => _error, _ => null };
             if (target is not null)
             {
+                Volatile.Write(ref _waitsSince, _clock.GetTimestamp());
                 await target.WriteAsync(packet.AsMemory(1, count - 1), cancellationToken).ConfigureAwait(false);
+                Volatile.Write(ref _waitsSince, 0);
             }
 
             Volatile.Write(ref _taken, _clock.GetTimestamp());

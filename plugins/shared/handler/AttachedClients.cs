@@ -6,7 +6,7 @@ namespace Berth.Plugins.Shared;
 /// <summary>An attached client of which one sees whether it takes its output.</summary>
 internal interface IAttachedClient : IAttachment
 {
-    /// <summary>Whether it has taken none for that long.</summary>
+    /// <summary>Whether there has been output for that long that it does not take.</summary>
     bool WaitsSince(TimeSpan time);
 }
 
@@ -16,7 +16,8 @@ internal interface IAttachedClient : IAttachment
 /// </summary>
 internal sealed class AttachedClients(TimeProvider clock)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    // Two seconds after the end the Docker Engine and containerd's shims drop what waits behind a client, and the log would lose it.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<IAttachedClient, bool> _clients = new();
 
