@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Berth.Abstractions;
 
@@ -120,6 +121,28 @@ public sealed class AttachContract
         Assert.Equal(0, (await container.Init.Exit.Soon()).Code);
         // A line of the log is: time, stream, whether the line ends there, text.
         Assert.Equal(all, string.Concat(File.ReadLines(request.LogPath!).Select(static l => l.Split(' ', 4)).Select(static l => l[3] + (l[2] == "F" ? "\n" : ""))));
+    }
+
+    [Theory, ClassData(typeof(EveryHandler))]
+    public async Task Kill_WhileAClientDoesNotRead_LosesNoLineOfTheLog(string handler, bool serialised)
+    {
+        await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
+        // Long lines fill the pipes on the way soon; the file counts those that the container has written in full.
+        var request = (await turn.Pod.PlanAsync(
+            "line=$(busybox seq 200 | busybox tr '\\n' .); read go; i=0; while echo $line end $i.; do i=$((i+1)); echo $i >/count; done"))
+        with
+        {
+            Stdin = true
+        };
+        var container = await turn.Pod.RunAsync(request);
+        using var streams = new Streams();
+        await AttachAsync(container, streams);
+        streams.Input.Write("go\n"u8);
+        var count = "";
+        await Waiting.TrueAsync(async () => count == (count = (await turn.Pod.ExecAsync(container, "/bin/busybox", "cat", "/count")).Output) && int.TryParse(count, out _));
+        await container.Init.SignalAsync(9, SignalScope.All, CancellationToken.None);
+        Assert.Equal(137, (await container.Init.Exit.Soon()).Code);
+        Assert.Contains($" end {int.Parse(count, CultureInfo.InvariantCulture) - 1}.", await File.ReadAllTextAsync(request.LogPath!), StringComparison.Ordinal);
     }
 
     [Theory, ClassData(typeof(EveryHandler))]
