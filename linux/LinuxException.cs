@@ -39,6 +39,9 @@ public sealed class LinuxException : IOException
     /// <summary>Whether a descriptor that does not wait would have to (EAGAIN).</summary>
     public bool IsAgain => Errno == Libc.EAGAIN;
 
+    /// <summary>Whether a FIFO that was opened for writing has no reader (ENXIO), see fifo(7).</summary>
+    public bool HasNoReader => Errno == Libc.ENXIO;
+
     /// <summary>Whether nobody reads any more (EPIPE), or the other end of a terminal is gone (EIO).</summary>
     public bool IsBrokenPipe => Errno is Libc.EPIPE or Libc.EIO;
 

@@ -6,6 +6,8 @@ namespace Berth.Plugins.ShimV2;
 /// <summary>A client at a container's streams: the logger sends it the output, and what it types goes into the container's FIFO.</summary>
 internal sealed class ShimAttachment : IAttachedClient
 {
+    private const int InputBytes = 4096;
+
     private readonly MonitorAttachment _output;
     private readonly CancellationTokenSource _ended;
 
@@ -59,7 +61,22 @@ internal sealed class ShimAttachment : IAttachedClient
         try
         {
             source = Endpoints.Open(request.Stdin, forWriting: false);
-            return source is null ? null : (source, SafeFd.OpenFifo(facts.Files.Stdin, forWriting: true));
+            if (source is null)
+            {
+                return null;
+            }
+
+            var fifo = SafeFd.OpenFifo(facts.Files.Stdin, forWriting: true);
+            // Several clients may type: what one finds writable another may fill.
+            source.SetNonBlocking();
+            fifo.SetNonBlocking();
+            return (source, fifo);
+        }
+        catch (LinuxException e) when (e.HasNoReader)
+        {
+            // The input has been closed (StdinOnce): nothing that is typed reaches the container.
+            source?.Dispose();
+            return null;
         }
         catch (LinuxException e)
         {
@@ -70,10 +87,25 @@ internal sealed class ShimAttachment : IAttachedClient
 
     private static async Task TypeAsync(SafeFd source, SafeFd fifo, Func<Task>? close, CancellationToken cancellationToken)
     {
-        await StdioPump.CopyAsync(source, fifo, cancellationToken).ConfigureAwait(false);
-        fifo.Dispose();
-        source.Dispose();
-        if (close is not null && !cancellationToken.IsCancellationRequested)
+        var buffer = new byte[InputBytes];
+        try
+        {
+            while (await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false) is var count and > 0)
+            {
+                await fifo.WriteAsync(buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException || e is LinuxException { IsBrokenPipe: true })
+        {
+            return; // the client has left, or the container has ended
+        }
+        finally
+        {
+            fifo.Dispose();
+            source.Dispose();
+        }
+
+        if (close is not null)
         {
             await close().ConfigureAwait(false);
         }
