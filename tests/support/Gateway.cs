@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Berth.Abstractions;
 using Berth.Admin.Protos;
 using Berth.Linux;
+using Grpc.Core;
 
 namespace Berth.Tests.Support;
 
@@ -12,6 +13,8 @@ namespace Berth.Tests.Support;
 /// </summary>
 public sealed class Gateway : IAsyncDisposable
 {
+    private static readonly TimeSpan RemovalTime = TimeSpan.FromSeconds(60);
+
     /// <summary>A handler on runc whose plugin runs in a process of its own; it exists after <see cref="AddApart"/>.</summary>
     public const string Apart = "runc-apart";
 
@@ -190,8 +193,22 @@ public sealed class Gateway : IAsyncDisposable
 
         foreach (var pod in (await Client.Runtime.ListPodSandboxAsync(new())).Items)
         {
-            await Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = pod.Id });
-            await Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = pod.Id });
+            await Wait.ForAsync(() => TryRemoveAsync(pod.Id), static gone => gone, RemovalTime);
+        }
+    }
+
+    // A plugin's process may just be coming up again: a kubelet tries until it is there.
+    private async Task<bool> TryRemoveAsync(string id)
+    {
+        try
+        {
+            await Client.Runtime.StopPodSandboxAsync(new() { PodSandboxId = id });
+            await Client.Runtime.RemovePodSandboxAsync(new() { PodSandboxId = id });
+            return true;
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+        {
+            return false;
         }
     }
 
