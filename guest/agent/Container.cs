@@ -20,6 +20,9 @@ internal sealed class Container(string id)
     /// <summary>The start under way or done.</summary>
     public Task? Starting { get; set; }
 
+    /// <summary>The delete under way.</summary>
+    public Task? Deleting { get; set; }
+
     /// <summary>Other processes by the id that the host gave.</summary>
     public Dictionary<string, RunningProcess> Execs { get; } = [];
 

@@ -124,6 +124,27 @@ internal sealed class Containers(EventLoop loop, Reaper reaper, ProcessTable pro
             return;
         }
 
+        if (container.Deleting is not null)
+        {
+            // Asked for by a host that was killed meanwhile: the runtime refuses a second delete beside the first.
+            await container.Deleting.ConfigureAwait(false);
+            return;
+        }
+
+        container.Deleting = DeleteAsync(container);
+        try
+        {
+            await container.Deleting.ConfigureAwait(false);
+        }
+        finally
+        {
+            container.Deleting = null;
+        }
+    }
+
+    private async Task DeleteAsync(Container container)
+    {
+        var id = container.Id;
         if (container.Creating is { } creating)
         {
             // Its failure was the create's answer.
