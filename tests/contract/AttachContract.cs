@@ -127,8 +127,8 @@ public sealed class AttachContract
     {
         await using var turn = await SharedPods.TakeAsync(handler, serialised, Lacks.Attach);
         // Long lines fill all that is on the way soon (a virtual machine's agent keeps 16 MiB); the file counts those that the container has written in full.
-        var request = (await turn.Pod.PlanAsync(
-            "line=$(busybox seq 3000 | busybox tr '\\n' .); read go; i=0; while echo $line end $i.; do i=$((i+1)); echo $i >/count; done")) with { Stdin = true };
+        const string Script = "line=$(busybox seq 3000 | busybox tr '\\n' .); read go; i=0; while echo $line end $i.; do i=$((i+1)); echo $i >/count; done";
+        var request = (await turn.Pod.PlanAsync(Script)) with { Stdin = true };
         var container = await turn.Pod.RunAsync(request);
         using var streams = new Streams();
         await AttachAsync(container, streams);
