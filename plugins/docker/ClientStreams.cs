@@ -41,9 +41,9 @@ internal sealed class ClientStreams : IDisposable
         (_inputEnd, _clock) = (inputEnd, clock);
         try
         {
-            _stdin = Open(stdin, forWriting: false);
-            _stdout = Open(stdout, forWriting: true);
-            _stderr = Open(stderr, forWriting: true);
+            _stdin = Endpoints.Open(stdin, forWriting: false);
+            _stdout = Endpoints.Open(stdout, forWriting: true);
+            _stderr = Endpoints.Open(stderr, forWriting: true);
         }
         catch (LinuxException e)
         {
@@ -117,11 +117,6 @@ internal sealed class ClientStreams : IDisposable
         _stdout?.Dispose();
         _stderr?.Dispose();
     }
-
-    private static SafeFd? Open(StdioEndpoint endpoint, bool forWriting) =>
-        endpoint.Descriptor is { } number ? SafeFd.Duplicate(number)
-        : endpoint.FifoPath is { } path ? SafeFd.OpenFifo(path, forWriting)
-        : null;
 
     private async Task CopyInputAsync(MultiplexedStream stream)
     {

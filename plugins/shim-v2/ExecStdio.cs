@@ -113,12 +113,7 @@ internal sealed class ExecStdio : IDisposable
         return fifo;
     }
 
-    private SafeFd? Open(StdioEndpoint endpoint, bool forWriting) => endpoint switch
-    {
-        { Descriptor: { } number } => Keep(SafeFd.Duplicate(number)),
-        { FifoPath: { } path } => Keep(SafeFd.OpenFifo(path, forWriting)),
-        _ => null,
-    };
+    private SafeFd? Open(StdioEndpoint endpoint, bool forWriting) => Endpoints.Open(endpoint, forWriting) is { } opened ? Keep(opened) : null;
 
     private void Make(string fifo)
     {
